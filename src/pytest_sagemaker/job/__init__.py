@@ -1,0 +1,1 @@
+"""The running half: a script on faked hosts, and what was observed."""

@@ -1,0 +1,1 @@
+"""One file a check, named for its code; the folder is scanned."""

@@ -1,0 +1,1 @@
+"""The static half: scripts are read, never run."""

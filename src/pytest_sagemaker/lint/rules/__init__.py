@@ -1,0 +1,1 @@
+"""One file a rule, named for its code; the folder is scanned."""
