@@ -1,0 +1,166 @@
+"""A script as text: decoded once, with positions and the comments that silence findings."""
+
+from __future__ import annotations
+
+import io
+import re
+import tokenize
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from ast_grep_py import SgNode, SgRoot
+
+from pytest_sagemaker.finding import Span
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MAX_BYTES = 2_000_000
+"""Larger files are not read: no training script is, and 10 MB cost 10 s to parse."""
+
+MAX_NESTING = 200
+"""Deeper brackets are not read: parsers recurse. CPython's own limit is the same."""
+
+_IGNORE = re.compile(
+    r"#\s*sm-lint:\s*ignore\[(?P<codes>[^\]]*)\]|#\s*noqa:\s*(?P<noqa>[A-Z]+\d+(?:[,\s]+[A-Z]+\d+)*)", re.I
+)
+
+
+@dataclass(frozen=True)
+class Ignore:
+    """One suppression comment: the codes it names on its line. `ours` if written `sm-lint: ignore[...]`."""
+
+    line: int
+    codes: frozenset[str]
+    ours: bool
+    span: Span
+
+
+@dataclass(frozen=True)
+class Source:
+    """A decoded script. `text` has no BOM and keeps its line endings; `encoding` writes it back unchanged.
+
+    A file that cannot be read has no text, and `unreadable` says why and what to do.
+    """
+
+    path: str
+    text: str
+    encoding: str = "utf-8"
+    bom: bool = False
+    unreadable: str = ""
+    _starts: tuple[int, ...] = field(init=False, repr=False, compare=False, default=())
+
+    def __post_init__(self) -> None:
+        starts = [0, *(found.end() for found in re.finditer(r"\r\n|\r|\n", self.text))]
+        object.__setattr__(self, "_starts", tuple(starts))
+
+    @classmethod
+    def decode(cls, path: str, raw: bytes) -> Source:
+        """Decode as Python does: BOM, coding cookie, UTF-8."""
+        if len(raw) > MAX_BYTES:
+            return cls(
+                path, "", unreadable=f"the file has {len(raw):,} bytes; files over {MAX_BYTES:,} are not read"
+            )
+        if b"\0" in raw:
+            return cls(
+                path, "", unreadable="it holds a NUL byte: binary, or saved as UTF-16; save it as UTF-8"
+            )
+        try:
+            encoding, _ = tokenize.detect_encoding(io.BytesIO(raw).readline)
+            text = raw.decode(encoding)
+        except (SyntaxError, UnicodeDecodeError, LookupError) as error:
+            return cls(path, "", unreadable=f"it is not in its declared coding ({error}); save it as UTF-8")
+        if _nesting(text) > MAX_NESTING:
+            return cls(path, "", unreadable=f"its brackets are nested more than {MAX_NESTING} deep")
+        bom = encoding == "utf-8-sig"
+        return cls(path, text, "utf-8" if bom else encoding, bom)
+
+    @classmethod
+    def read(cls, path: Path) -> Source:
+        """Read a file; whatever is wrong with it becomes `unreadable`."""
+        try:
+            return cls.decode(str(path), path.read_bytes())
+        except FileNotFoundError:
+            reason = "no such file"
+        except IsADirectoryError:
+            reason = "it is a directory, not a script"
+        except OSError as error:
+            reason = f"it cannot be read: {error.strerror}"
+        return cls(str(path), "", unreadable=reason)
+
+    def encode(self, text: str) -> bytes:
+        """`text` as the bytes of this file: its coding, its BOM."""
+        return text.encode("utf-8-sig" if self.bom else self.encoding)
+
+    @property
+    def newline(self) -> str:
+        """The line ending that the file uses."""
+        found = re.search(r"\r\n|\r|\n", self.text)
+        return found[0] if found else "\n"
+
+    def line(self, number: int) -> str:
+        """Line `number` (from 1) without its ending; empty past the end."""
+        if not 1 <= number <= len(self._starts):
+            return ""
+        end = self._starts[number] if number < len(self._starts) else len(self.text)
+        return self.text[self._starts[number - 1] : end].rstrip("\r\n")
+
+    def offset(self, line: int, utf8_column: int) -> int:
+        """Offset in characters of an `ast` position (line from 1, column in UTF-8 bytes from 0)."""
+        start = self._starts[line - 1]
+        head = self.text[start : start + utf8_column]
+        if head.isascii():
+            return start + utf8_column
+        return start + len(self.line(line).encode()[:utf8_column].decode())
+
+    def span(self, start: int, end: int) -> Span:
+        """The lines and columns between two offsets."""
+        line, column = self.position(start)
+        end_line, end_column = self.position(end)
+        return Span(line, column, end_line, end_column)
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """Line and column, both from 1, of an offset."""
+        line = bisect_right(self._starts, offset)
+        return line, offset - self._starts[line - 1] + 1
+
+    @cached_property
+    def root(self) -> SgNode:
+        """The concrete syntax tree: commas, comments and all, also where the file does not parse."""
+        return SgRoot(self.text, "python").root()
+
+    @cached_property
+    def comments(self) -> tuple[SgNode, ...]:
+        """Every comment (never a `#` inside a string), in order."""
+        return tuple(self.root.find_all(kind="comment")) if "#" in self.text else ()
+
+    @cached_property
+    def ignores(self) -> tuple[Ignore, ...]:
+        """The comments that silence a finding. A bare `# noqa`, or another tool's comment, is not one."""
+        return tuple(self._ignores())
+
+    def _ignores(self) -> list[Ignore]:
+        found: list[Ignore] = []
+        if not re.search(r"noqa|sm-lint", self.text, re.I):
+            return found
+        for comment in self.comments:
+            start = comment.range().start.index
+            for match in _IGNORE.finditer(comment.text()):
+                codes = frozenset(re.findall(r"[A-Z]+\d+", (match["codes"] or match["noqa"] or "").upper()))
+                span = self.span(start + match.start(), start + match.end())
+                found.append(Ignore(span.line, codes, match["codes"] is not None, span))
+        return found
+
+
+def _nesting(text: str) -> int:
+    """The deepest bracket, counted without parsing: strings may only make it larger."""
+    depth = deepest = 0
+    for bracket in re.finditer(r"[()\[\]{}]", text):
+        if bracket[0] in "([{":
+            depth += 1
+            deepest = max(deepest, depth)
+        else:
+            depth = max(0, depth - 1)
+    return deepest
