@@ -19,8 +19,13 @@ class Expectation:
 
 
 def fixtures() -> list[Path]:
-    """Every fixture, by name."""
-    return sorted(FIXTURES.glob("*.py"))
+    """Every fixture, by name. One that must have no neighbours has a folder of its own."""
+    return sorted([*FIXTURES.glob("*.py"), *FIXTURES.glob("*/train.py")])
+
+
+def name(script: Path) -> str:
+    """What a fixture is called: its file's name, or its folder's."""
+    return script.parent.name if script.stem == "train" else script.stem
 
 
 def expectation(script: Path) -> Expectation:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from expectations import expectation, fixtures
+from expectations import expectation, fixtures, name
 
 from pytest_sagemaker.lint.run import lint_file
 
 REFERENCE_SCRIPTS = sorted((Path(__file__).resolve().parents[2] / "reference_scripts").glob("*.py"))
 
 
-@pytest.mark.parametrize("script", fixtures(), ids=lambda script: script.stem)
+@pytest.mark.parametrize("script", fixtures(), ids=name)
 def test_fixture_shows_what_its_first_line_says(script: Path) -> None:
     assert {finding.code for finding in lint_file(script)} == expectation(script).lint
 
