@@ -114,10 +114,14 @@ def main() -> None:
     parser.add_argument("--momentum", type=float, default=0.9)
     parser.add_argument("--data-dir", default=os.environ.get("SM_CHANNEL_TRAINING", "data"))
     parser.add_argument("--model-dir", default=os.environ.get("SM_MODEL_DIR", "model"))
+    parser.add_argument("--current-host", default=os.environ.get("SM_CURRENT_HOST", "algo-1"))
     args = parser.parse_args()  # not parse_known_args: a misspelled hyperparameter ends the job
 
     # The log is what goes to stdout; without a handler and a level, INFO goes nowhere.
     logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    if args.current_host != "algo-1":  # instance_count is not 1: two hosts would train, and save, the same
+        logger.warning("this script needs one host, algo-1: %s is paid for and idle", args.current_host)
+        return
     train(args)
 
 

@@ -39,7 +39,9 @@ def main() -> int:
     """Print a row per comparison; 1 if a ratio is over its limit."""
     with tempfile.TemporaryDirectory() as folder:
         rows = [(comparison, *_times(comparison)) for comparison in _comparisons(Path(folder))]
-    print(f"{'':42} {'ours':>8} {'theirs':>8} {'ratio':>6} {'limit':>6}   seconds, medians of {ROUNDS} rounds in turn")
+    print(
+        f"{'':42} {'ours':>8} {'theirs':>8} {'ratio':>6} {'limit':>6}   seconds, medians of {ROUNDS} rounds in turn"
+    )
     for comparison, ours, theirs in rows:
         print(f"{comparison.title:42} {ours:8.3f} {theirs:8.3f} {ours / theirs:6.2f} {comparison.limit:6.2f}")
     return int(any(ours / theirs > comparison.limit for comparison, ours, theirs in rows))
@@ -55,9 +57,25 @@ def _comparisons(folder: Path) -> list[Comparison]:
     return [
         Comparison(
             "two-host check of train_ddp.py / torchrun",
-            [sys.executable, *check, "--sagemaker-hosts", "2", "--sagemaker-channel", f"training={channel}", *given],
             [
-                *(str(BIN / "torchrun"), "--nproc-per-node", "2", "--master-port", "0", str(REFERENCE), *sent),
+                sys.executable,
+                *check,
+                "--sagemaker-hosts",
+                "2",
+                "--sagemaker-channel",
+                f"training={channel}",
+                *given,
+            ],
+            [
+                *(
+                    str(BIN / "torchrun"),
+                    "--nproc-per-node",
+                    "2",
+                    "--master-port",
+                    "0",
+                    str(REFERENCE),
+                    *sent,
+                ),
                 *("--data-dir", str(channel), "--model-dir", str(folder / "model")),
             ],
             limit=1.0,

@@ -142,9 +142,7 @@ PATHS = {
 }  # /opt/ml/checkpoints and /opt/ml/code have no variable
 _CHANNEL = re.compile(r"/opt/ml/input/data/(\w+)(?:/|$)", re.ASCII)  # my-data has no variable behind dash
 
-_OFTEN_BARE = frozenset(
-    {"MODEL_DIR", "OUTPUT_DATA_DIR"}
-)  # read without SM_; other bare names are a script's own
+_OFTEN_BARE = ("MODEL_DIR", "OUTPUT_DATA_DIR")  # read without SM_; other bare names are a script's own
 _NEAR = 0.85  # SM_MODELDIR is 0.96 from SM_MODEL_DIR, SM_TRAINING_DIR 0.80 from SM_TRAINING_ENV
 
 

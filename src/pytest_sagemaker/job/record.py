@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True)
 class Failure:
-    """An exception that ended a rank or a handler. `line` is the script's own line, 0 where none was on the stack."""
+    """An exception that ended a rank or a handler. `line` is the script's own, 0 where none is on the stack."""
 
     kind: str
     message: str
@@ -34,7 +36,9 @@ class Reads:
 
     A sample is named the same on every rank: `#12` is index 12 of the root data set (through Subset,
     ConcatDataset, random_split), otherwise a digest of its content. `padding` is how many samples the
-    sampler repeats so that all ranks have the same number.
+    sampler repeats so that all ranks have the same number; `covers` how many samples one epoch of all ranks
+    should reach (what `drop_last` leaves out is not counted), 0 where unknown; `whole` whether each epoch ran
+    to the loader's end.
     """
 
     dataset: str  # e.g. "MNIST[60]"; with a suffix where two of that name differ
@@ -43,6 +47,8 @@ class Reads:
     padding: int = 0
     shuffles: bool = False  # the loader or its sampler was asked to shuffle
     by: Literal["index", "content"] = "index"
+    covers: int = 0
+    whole: bool = True
 
     @property
     def samples(self) -> frozenset[str]:

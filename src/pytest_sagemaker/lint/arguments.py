@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_sagemaker.lint.flow import Flow
     from pytest_sagemaker.lint.tree import Tree
+
+BOOL_PARSER = 'lambda text: str(text).lower() in ("true", "1", "yes", "y", "on")'
+"""What fixes write as the `type` of a yes-or-no option: it reads `True` (toolkit), `true` (ModelTrainer)."""
 
 PARSES = ("parse_args", "parse_known_args", "parse_intermixed_args")
 
@@ -81,6 +85,17 @@ class Namespaces:
         for argument in declared:
             self._by_dest.setdefault(argument.dest, []).append(argument)
 
+    @cached_property
+    def assigned(self) -> frozenset[str]:
+        """The dests that the script may set itself (`args.x = ...`, setattr): no longer what was parsed."""
+        stored = {node.attr for node in self._tree.all(ast.Attribute) if isinstance(node.ctx, ast.Store)}
+        named = {
+            call.args[1].value
+            for call in self._tree.calls("setattr")
+            if len(call.args) > 1 and isinstance(call.args[1], ast.Constant)
+        }
+        return frozenset(dest for dest in self._by_dest if dest in stored or dest in named)
+
     def argument(self, node: ast.AST) -> Argument | None:
         """The argument that `args.x` reads: the namespace followed to parse_args().
 
@@ -101,6 +116,10 @@ class Namespaces:
             if self.is_parse(value.node):
                 return self._by_dest[node.attr][-1]
         return None
+
+    def declarations(self, dest: str) -> list[Argument]:
+        """Every declaration of an argument: one for SageMaker and one for elsewhere, on two parsers."""
+        return self._by_dest.get(dest, [])
 
     def is_parse(self, node: ast.AST | None) -> bool:
         """Whether a node is a call of an argparse parser's parse method."""

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Binding:
-    """One way a name gets its value. `value` is None where the value cannot be read off (a loop, a with).
+    """One way a name gets its value. `value` is None where the value cannot be read off (a loop).
 
-    `item` is the position in `value` when a tuple is unpacked. `parameter` is set for a function's own.
+    `item` is the position in `value` when a tuple is unpacked. `parameter` is set for a function's own. The
+    target of a `with` is bound to the context manager itself: what files and most others enter as.
     """
 
     value: ast.expr | None = None
@@ -34,6 +35,7 @@ class Bindings:
         """Look into `tree` on demand."""
         self._tree = tree
         self._names: dict[Scope, frozenset[str]] = {}
+        self._reaching: dict[tuple[str, Scope, ast.stmt | None], list[Binding]] = {}
 
     def reaching(self, name: str, at: ast.AST) -> list[Binding]:
         """The bindings that can reach `name` at `at`; empty for builtins, imports and names never bound."""
@@ -44,9 +46,16 @@ class Bindings:
             owner = self._tree.scope(owner)
             while isinstance(owner, ast.ClassDef):  # a method does not see its class's names
                 owner = self._tree.scope(owner)
-        if isinstance(owner, ast.Lambda) or owner is not home:
-            return [*_parameters(owner, name), *self._anywhere(owner, name)]
-        return self._backwards(name, self._tree.statement(at), owner)
+        elsewhere = isinstance(owner, ast.Lambda) or owner is not home
+        statement = None if elsewhere else self._tree.statement(at)
+        key = (name, owner, statement)
+        if key not in self._reaching:
+            self._reaching[key] = (
+                [*_parameters(owner, name), *self._anywhere(owner, name)]
+                if statement is None
+                else self._backwards(name, statement, owner)
+            )
+        return self._reaching[key]
 
     def _bound(self, scope: Scope) -> frozenset[str]:
         """Names bound in a scope, `global` and `nonlocal` ones aside."""
@@ -165,7 +174,7 @@ def _header(node: ast.AST, name: str) -> tuple[list[Binding], bool]:
     if isinstance(node, (ast.With, ast.AsyncWith)):
         for item in node.items:
             if item.optional_vars is not None and _targets(item.optional_vars, name):
-                return [UNKNOWN], True
+                return _assigned(item.optional_vars, item.context_expr, name), True
     if isinstance(node, ast.ExceptHandler) and node.name == name:
         return [UNKNOWN], True
     return [], False
@@ -181,18 +190,21 @@ def _statement(node: ast.stmt, name: str) -> tuple[list[Binding], bool]:
         return bound, bool(bound)
     if isinstance(node, ast.AugAssign) and _targets(node.target, name):
         return [Binding(node.value), UNKNOWN], False
-    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and node.name == name:
-        return [UNKNOWN], True
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return ([UNKNOWN], True) if node.name == name else ([], False)
     if isinstance(
         node, (ast.If, ast.Try, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Match)
     ):
         return _compound(node, name)
-    walrus = [
-        Binding(inner.value)
-        for inner in ast.walk(node)
-        if isinstance(inner, ast.NamedExpr) and inner.target.id == name
-    ]
-    return walrus, False
+    return [Binding(inner.value) for inner in _walruses(node) if inner.target.id == name], False
+
+
+def _walruses(statement: ast.stmt) -> list[ast.NamedExpr]:
+    """Every `name := value` of a statement, kept on it: each name that is looked up asks again."""
+    kept: dict[str, list[ast.NamedExpr]] = statement.__dict__
+    if "_walruses" not in kept:
+        kept["_walruses"] = [node for node in ast.walk(statement) if isinstance(node, ast.NamedExpr)]
+    return kept["_walruses"]
 
 
 def _compound(node: ast.stmt, name: str) -> tuple[list[Binding], bool]:

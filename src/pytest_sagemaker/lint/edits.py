@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from pytest_sagemaker.finding import Edit
@@ -71,7 +72,7 @@ def insert_after(module: Module, statement: ast.stmt, *lines: str) -> Edit:
 def add_import(module: Module, statement: str) -> tuple[Edit, ...]:
     """`import x` above the first import that is not from `__future__`; nothing where `x` is bound already.
 
-    Without imports it goes below the module docstring.
+    Without imports it goes below the docstring and the `__future__` ones.
     """
     name = statement.split()[-1]
     if module.tree.imports.get(name) == name and any(
@@ -82,21 +83,25 @@ def add_import(module: Module, statement: str) -> tuple[Edit, ...]:
         return ()
     body = module.tree.root.body
     for node in body:
-        future = isinstance(node, ast.ImportFrom) and node.module == "__future__"
-        if isinstance(node, (ast.Import, ast.ImportFrom)) and not future:
+        if isinstance(node, (ast.Import, ast.ImportFrom)) and not _is_prologue(node):
             return (insert_before(module, node, statement),)
-    first = body[0]
-    docstring = (
-        isinstance(first, ast.Expr)
-        and isinstance(first.value, ast.Constant)
-        and isinstance(first.value.value, str)
-    )
-    future = isinstance(first, ast.ImportFrom)
-    return (
-        (insert_after(module, first, statement),)
-        if docstring or future
-        else (insert_before(module, first, statement),)
-    )
+    prologue = list(takewhile(_is_prologue, body))
+    if prologue:
+        return (insert_after(module, prologue[-1], statement),)
+    return (insert_before(module, body[0], statement),)
+
+
+def _is_prologue(node: ast.stmt) -> bool:
+    """Whether a statement must stay above imports: the docstring, `from __future__`."""
+    if isinstance(node, ast.ImportFrom):
+        return node.module == "__future__"
+    constant = node.value if isinstance(node, ast.Expr) else None
+    return isinstance(constant, ast.Constant) and isinstance(constant.value, str)
+
+
+def in_f_string(module: Module, node: ast.AST) -> bool:
+    """Whether a node stands in an f-string, where new quotes may end it (before Python 3.12)."""
+    return any(isinstance(outer, ast.JoinedStr) for outer in module.tree.ancestors(node))
 
 
 def indent_of(module: Module, statement: ast.stmt) -> str:

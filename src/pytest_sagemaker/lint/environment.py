@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from pytest_sagemaker.contract import KNOWN_NAMES
+
 if TYPE_CHECKING:
     from pytest_sagemaker.lint.flow import Flow
     from pytest_sagemaker.lint.tree import Tree
@@ -19,6 +21,11 @@ TOOLKIT_ENVIRONMENTS = (
     "sagemaker_containers.env.TrainingEnv",
 )
 """Calls that give the toolkit's own, typed view of the same variables."""
+
+_TOOLKIT_ATTRIBUTES = frozenset(name.removeprefix("SM_").lower() for name in KNOWN_NAMES) | {
+    "channel_input_dirs",
+    "hyperparameters",
+}
 
 
 @dataclass(frozen=True)
@@ -61,6 +68,23 @@ def env_reads(tree: Tree, flow: Flow) -> tuple[EnvRead, ...]:
     return tuple(sorted(found, key=lambda read: (read.node.lineno, read.node.col_offset)))
 
 
+def env_writes(tree: Tree, flow: Flow) -> frozenset[str]:
+    """The variables that the script sets itself: by subscript, `setdefault`, `update` or `putenv`."""
+    keys: list[ast.expr | None] = [
+        subscript.slice
+        for subscript in tree.all(ast.Subscript)
+        if isinstance(subscript.ctx, ast.Store) and tree.name(subscript.value) == "os.environ"
+    ]
+    keys += [call.args[0] for call in tree.calls("os.environ.setdefault", "os.putenv") if call.args]
+    named: list[str | None] = []
+    for call in tree.calls("os.environ.update"):
+        named += [keyword.arg for keyword in call.keywords]
+        keys += [key for given in call.args if isinstance(given, ast.Dict) for key in given.keys]
+    return frozenset([name for key in keys if key is not None for name in constants(key, flow)]) | {
+        name for name in named if name
+    }
+
+
 def constants(node: ast.expr, flow: Flow) -> list[str]:
     """The strings that an expression can be, as far as they are written in this file."""
     return [
@@ -98,7 +122,7 @@ def _toolkit_reads(tree: Tree, flow: Flow) -> list[EnvRead]:
         return []
     found: list[EnvRead] = []
     for attribute in tree.all(ast.Attribute):
-        if not isinstance(attribute.value, (ast.Name, ast.Call)) or not isinstance(attribute.ctx, ast.Load):
+        if attribute.attr not in _TOOLKIT_ATTRIBUTES or not isinstance(attribute.ctx, ast.Load):
             continue
         if any(value.node in makers for value in flow.origins(attribute.value)):
             found += _toolkit_read(attribute, tree)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_sagemaker.lint.bindings import UNKNOWN, Bindings
@@ -60,7 +61,7 @@ class Flow:
         return self._cache[key]
 
     def calls_to(self, function: FunctionNode) -> list[ast.Call]:
-        """The calls of a function of this file: by its name, or `self.name` for a method."""
+        """The calls of a function of this file: by its name, or on an object of its class for a method."""
         owner = self.tree.parents[function]
         found = [call for call in self._calls_named(function.name) if self.local_function(call) is function]
         if isinstance(owner, ast.ClassDef) and function.name == "__init__":
@@ -82,15 +83,27 @@ class Flow:
             if function is None:
                 function = next((node for node in self._nested(target.id) if self._sees(call, node)), None)
             return function
-        if (
-            isinstance(target, ast.Attribute)
-            and isinstance(target.value, ast.Name)
-            and target.value.id in ("self", "cls")
-        ):
-            for outer in self.tree.ancestors(call):
-                if isinstance(outer, ast.ClassDef):
-                    return self.tree.methods.get((outer.name, target.attr))
+        if isinstance(target, ast.Attribute) and target.attr in self._method_names:
+            return self.tree.methods.get((self._class_of(target.value), target.attr))
         return None
+
+    @cached_property
+    def _method_names(self) -> frozenset[str]:
+        return frozenset(method for _, method in self.tree.methods)
+
+    def _class_of(self, receiver: ast.expr) -> str:
+        """The class of this file that an object is of (`self`, `Trainer(...)`, a name of one), or empty."""
+        if isinstance(receiver, ast.Name) and receiver.id in ("self", "cls"):
+            outer = (node for node in self.tree.ancestors(receiver) if isinstance(node, ast.ClassDef))
+            return next((node.name for node in outer), "")
+        made: list[ast.expr | None] = [receiver]
+        if isinstance(receiver, ast.Name):
+            made = [binding.value for binding in self.bindings.reaching(receiver.id, receiver)]
+        classes = {
+            value.func.id if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) else ""
+            for value in made
+        }
+        return classes.pop() if len(classes) == 1 else ""
 
     def argument(self, call: ast.Call, function: FunctionNode, parameter: str) -> ast.expr | None:
         """What a call passes for a parameter, else the default; None where it cannot be told."""

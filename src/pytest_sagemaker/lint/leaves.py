@@ -20,13 +20,15 @@ _THROUGH = {
     "os.path.join", "os.path.abspath", "os.path.expanduser", "os.path.realpath", "os.path.normpath",
     "os.path.dirname", "os.path.basename", "os.fspath", "pathlib.Path", "pathlib.PurePath",
     "pathlib.PosixPath", "str", "json.loads", "int", "float", "bool", "list", "sorted", "enumerate",
-    "open", "io.open", "gzip.open",
 }  # fmt: skip
 """Calls whose result is made of their arguments and nothing else."""
 
+_OPENS = {"open", "io.open", "gzip.open"}
+"""Calls whose result is made of their first argument: what follows is the mode."""
+
 _METHODS = {
     "format", "joinpath", "strip", "rstrip", "lstrip", "replace", "resolve", "absolute",
-    "expanduser", "as_posix", "with_suffix", "with_name", "lower", "upper", "join", "open", "split",
+    "expanduser", "as_posix", "with_suffix", "with_name", "lower", "upper", "join", "split",
     "glob", "iterdir", "rglob", "encode",
 }  # fmt: skip
 """Methods whose result is made of their object and their arguments."""
@@ -85,7 +87,8 @@ class Leaves:
             return
         argument = self._namespaces.argument(node)
         if argument is not None:
-            yield from self._argument(argument)
+            for declared in self._namespaces.declarations(argument.dest):
+                yield from self._argument(declared)
         elif isinstance(node, ast.Constant):
             yield Leaf("constant", str(node.value), node)
         elif isinstance(node, ast.JoinedStr):
@@ -111,11 +114,17 @@ class Leaves:
         yield Leaf("argument", argument.dest, argument.node)
         if argument.default is not None:
             yield from self.of(argument.default)
+        if argument.dest in self._namespaces.assigned:
+            yield Leaf("unknown", node=argument.node)
 
     def _call(self, node: ast.Call, frame: tuple[ast.Call, ...]) -> Iterator[Leaf]:
         name = self._tree.name(node.func)
         parts: list[ast.expr] = []
-        if name in _THROUGH:
+        if name in _OPENS:
+            parts = list(node.args[:1])
+        elif isinstance(node.func, ast.Attribute) and node.func.attr == "open" and not name:
+            parts = [node.func.value]
+        elif name in _THROUGH:
             parts = list(node.args)
         elif (
             isinstance(node.func, ast.Attribute)

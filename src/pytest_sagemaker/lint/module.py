@@ -9,11 +9,27 @@ from typing import TYPE_CHECKING
 
 from pytest_sagemaker.finding import Fault, Span
 from pytest_sagemaker.lint.arguments import Argument, Namespaces, arguments
-from pytest_sagemaker.lint.environment import EnvRead, env_reads
+from pytest_sagemaker.lint.contents import Contents
+from pytest_sagemaker.lint.distributed import Distributed
+from pytest_sagemaker.lint.environment import EnvRead, env_reads, env_writes
 from pytest_sagemaker.lint.flow import Flow
 from pytest_sagemaker.lint.leaves import Leaf, Leaves
+from pytest_sagemaker.lint.loaders import Loader, loaders
+from pytest_sagemaker.lint.loading import Load, loading
+from pytest_sagemaker.lint.logs import Logs
+from pytest_sagemaker.lint.model_dir import ModelDir
+from pytest_sagemaker.lint.models import Models
+from pytest_sagemaker.lint.packages import strangers
+from pytest_sagemaker.lint.paths import Paths
+from pytest_sagemaker.lint.saving import Save, Saving
+from pytest_sagemaker.lint.script import Script
+from pytest_sagemaker.lint.serving import Serving, serving
+from pytest_sagemaker.lint.siblings import Siblings
+from pytest_sagemaker.lint.source import Source
+from pytest_sagemaker.lint.started import started
 from pytest_sagemaker.lint.training import Training, training
 from pytest_sagemaker.lint.tree import FunctionNode, Tree
+from pytest_sagemaker.lint.work import ImportWork
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +37,6 @@ if TYPE_CHECKING:
     from pyflakes.messages import Message
 
     from pytest_sagemaker.finding import Fix, Severity
-    from pytest_sagemaker.lint.source import Source
 
 HANDLERS = ("model_fn", "input_fn", "predict_fn", "output_fn", "transform_fn")
 """What an endpoint looks up at the top level of its module (sagemaker-inference transformer.py)."""
@@ -79,9 +94,22 @@ class Module:
         return env_reads(self.tree, self.flow)
 
     @cached_property
+    def _reads_by_node(self) -> dict[ast.AST, EnvRead]:
+        return {read.node: read for read in self.env_reads}
+
+    @cached_property
+    def env_writes(self) -> frozenset[str]:
+        """The variables that the script sets itself."""
+        return env_writes(self.tree, self.flow)
+
+    def env_read(self, node: ast.AST) -> EnvRead | None:
+        """The read of a variable that a node is."""
+        return self._reads_by_node.get(node)
+
+    @cached_property
     def leaves(self) -> Leaves:
         """Takes values apart: see `made_of`."""
-        return Leaves(self.tree, self.flow, self.namespaces, {read.node: read for read in self.env_reads})
+        return Leaves(self.tree, self.flow, self.namespaces, self._reads_by_node)
 
     def made_of(self, node: ast.expr) -> tuple[Leaf, ...]:
         """The constants, variables, arguments and calls that a string or path is made of."""
@@ -93,6 +121,62 @@ class Module:
     def training(self) -> Training:
         """What trains; false where nothing does."""
         return training(self.tree, self.flow)
+
+    @cached_property
+    def models(self) -> Models:
+        """What an expression that stands for a model is: bare, wrapped, TorchScript."""
+        return Models(self.tree, self.flow)
+
+    @cached_property
+    def paths(self) -> Paths:
+        """How a path is spelled: its file name, what it begins with."""
+        return Paths(self.tree, self.flow, self.leaves)
+
+    @cached_property
+    def saving(self) -> tuple[Save, ...]:
+        """Every call that saves a model or a checkpoint."""
+        contents = Contents(self.tree, self.flow, self.models)
+        return Saving(self.tree, self.models, contents, self.paths).saves()
+
+    @cached_property
+    def model_dir(self) -> ModelDir:
+        """Where SM_MODEL_DIR is taken, and what may write into it."""
+        return ModelDir(self)
+
+    @cached_property
+    def loading(self) -> tuple[Load, ...]:
+        """Every call that reads a file of tensors."""
+        return loading(self.tree, self.flow, self.paths)
+
+    @cached_property
+    def serving(self) -> Serving:
+        """How `model_fn` loads the model."""
+        return serving(self.tree, self.flow, self.loading)
+
+    @cached_property
+    def siblings(self) -> Siblings:
+        """The other scripts of the source folder; none for standard input."""
+        return Siblings(self.source.path, lambda file: Module(Source.read(file)))
+
+    @cached_property
+    def loaders(self) -> tuple[Loader, ...]:
+        """DataLoaders: how each is sampled, and whether its batches train."""
+        return loaders(self.tree, self.flow, self.training)
+
+    @cached_property
+    def distributed(self) -> Distributed:
+        """Process groups, wrapped models, and what runs on one rank only."""
+        return Distributed(self.tree, self.flow)
+
+    @cached_property
+    def logs(self) -> Logs:
+        """Prints, records, and what lets them through."""
+        return Logs(self.tree, self.flow, self.strangers)
+
+    @cached_property
+    def strangers(self) -> frozenset[str]:
+        """Imports whose effect on logging, models or process groups is not known."""
+        return strangers(self.tree)
 
     @cached_property
     def handlers(self) -> dict[str, FunctionNode]:
@@ -107,10 +191,39 @@ class Module:
         )
 
     def at_import(self, node: ast.AST) -> bool:
-        """Whether a node runs when the module is imported: at module or class level, outside of the guard."""
+        """Whether a node runs when the module is imported: at module or class level, outside of a guard.
+
+        Any test of `__name__` counts as one, misspelled ones too.
+        """
         if self.tree.function(node) is not None or isinstance(self.tree.scope(node), ast.Lambda):
             return False
-        return self.guard is None or not any(self.tree.inside(node, inner) for inner in self.guard.body)
+        child = node
+        for outer in self.tree.ancestors(node):
+            if isinstance(outer, ast.If) and child in outer.body and _tests_name(outer.test):
+                return False
+            child = outer
+        return True
+
+    @cached_property
+    def script(self) -> Script:
+        """Whether this file is what a job starts, or a library."""
+        return Script(self)
+
+    @cached_property
+    def started(self) -> frozenset[FunctionNode]:
+        """The functions that may run when the script is started."""
+        return started(self.tree)
+
+    @cached_property
+    def import_work(self) -> ImportWork:
+        """The work that is done when the module is only imported."""
+        return ImportWork(self)
+
+    @cached_property
+    def is_script(self) -> bool:
+        """Whether the file is started, not only imported: it has a guard, or trains at module level."""
+        started = [*self.training.calls, *self.distributed.inits]
+        return self.guard is not None or any(self.at_import(call) for call in started)
 
     @cached_property
     def pyflakes(self) -> Sequence[Message]:
@@ -159,8 +272,18 @@ class Module:
         return Fault(self.span(node), message, help, fix, severity)
 
 
+def _tests_name(test: ast.expr) -> bool:
+    return any(
+        (isinstance(node, ast.Name) and node.id == "__name__")
+        or (isinstance(node, ast.Constant) and node.value in ("__name__", "__main__"))
+        for node in ast.walk(test)
+    )
+
+
 def is_guard(test: ast.expr) -> bool:
-    """Whether a condition is `__name__ == "__main__"`, either way round."""
+    """Whether a condition is `__name__ == "__main__"`, either way round, alone or in an `and`."""
+    if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
+        return any(is_guard(part) for part in test.values)
     if not (isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.ops[0], ast.Eq)):
         return False
     sides = [test.left, test.comparators[0]]

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ast_grep_py import SgNode, SgRoot
-
 from pytest_sagemaker.finding import Span
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from ast_grep_py import SgNode
 
 MAX_BYTES = 2_000_000
 """Larger files are not read: no training script is, and 10 MB cost 10 s to parse."""
@@ -23,9 +23,7 @@ MAX_BYTES = 2_000_000
 MAX_NESTING = 200
 """Deeper brackets are not read: parsers recurse. CPython's own limit is the same."""
 
-_IGNORE = re.compile(
-    r"#\s*sm-lint:\s*ignore\[(?P<codes>[^\]]*)\]|#\s*noqa:\s*(?P<noqa>[A-Z]+\d+(?:[,\s]+[A-Z]+\d+)*)", re.I
-)
+_IGNORE = r"#\s*sm-lint:\s*ignore\[(?P<codes>[^\]]*)\]|#\s*noqa:\s*(?P<noqa>[A-Z]+\d+(?:[,\s]+[A-Z]+\d+)*)"
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ class Source:
         """Decode as Python does: BOM, coding cookie, UTF-8."""
         if len(raw) > MAX_BYTES:
             return cls(
-                path, "", unreadable=f"the file has {len(raw):,} bytes; files over {MAX_BYTES:,} are not read"
+                path, "", unreadable=f"the file has over {MAX_BYTES:,} bytes; no training script is that long"
             )
         if b"\0" in raw:
             return cls(
@@ -70,7 +68,8 @@ class Source:
         try:
             encoding, _ = tokenize.detect_encoding(io.BytesIO(raw).readline)
             text = raw.decode(encoding)
-        except (SyntaxError, UnicodeDecodeError, LookupError) as error:
+            text.encode()  # refuses lone surrogates, which no parser takes
+        except (SyntaxError, UnicodeError, LookupError) as error:
             return cls(path, "", unreadable=f"it is not in its declared coding ({error}); save it as UTF-8")
         if _nesting(text) > MAX_NESTING:
             return cls(path, "", unreadable=f"its brackets are nested more than {MAX_NESTING} deep")
@@ -81,14 +80,15 @@ class Source:
     def read(cls, path: Path) -> Source:
         """Read a file; whatever is wrong with it becomes `unreadable`."""
         try:
-            return cls.decode(str(path), path.read_bytes())
+            with path.open("rb") as file:
+                return cls.decode(path.as_posix(), file.read(MAX_BYTES + 1))
         except FileNotFoundError:
             reason = "no such file"
         except IsADirectoryError:
             reason = "it is a directory, not a script"
         except OSError as error:
             reason = f"it cannot be read: {error.strerror}"
-        return cls(str(path), "", unreadable=reason)
+        return cls(path.as_posix(), "", unreadable=reason)
 
     def encode(self, text: str) -> bytes:
         """`text` as the bytes of this file: its coding, its BOM."""
@@ -99,6 +99,11 @@ class Source:
         """The line ending that the file uses."""
         found = re.search(r"\r\n|\r|\n", self.text)
         return found[0] if found else "\n"
+
+    @property
+    def line_count(self) -> int:
+        """How many lines the text has; an empty text has one."""
+        return len(self._starts)
 
     def line(self, number: int) -> str:
         """Line `number` (from 1) without its ending; empty past the end."""
@@ -129,7 +134,10 @@ class Source:
     @cached_property
     def root(self) -> SgNode:
         """The concrete syntax tree: commas, comments and all, also where the file does not parse."""
-        return SgRoot(self.text, "python").root()
+        from ast_grep_py import SgRoot  # here: most clean scripts need it not, and it costs start-up time
+
+        text = re.sub(r"\r(?!\n)", "\n", self.text)  # a lone CR ends no line there; offsets stay
+        return SgRoot(text, "python").root()
 
     @cached_property
     def comments(self) -> tuple[SgNode, ...]:
@@ -147,7 +155,7 @@ class Source:
             return found
         for comment in self.comments:
             start = comment.range().start.index
-            for match in _IGNORE.finditer(comment.text()):
+            for match in re.finditer(_IGNORE, comment.text(), re.I):
                 codes = frozenset(re.findall(r"[A-Z]+\d+", (match["codes"] or match["noqa"] or "").upper()))
                 span = self.span(start + match.start(), start + match.end())
                 found.append(Ignore(span.line, codes, match["codes"] is not None, span))

@@ -23,6 +23,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_sagemaker.finding import Fix
+from pytest_sagemaker.lint.arguments import BOOL_PARSER
 from pytest_sagemaker.lint.edits import replace
 
 if TYPE_CHECKING:
@@ -70,8 +71,6 @@ parser.add_argument("--use-amp", type=bool)
 """,
 }
 
-PARSER = 'lambda text: str(text).lower() in ("true", "1", "yes", "y", "on")'
-
 
 def check(module: Module) -> Iterator[Fault]:
     for argument in module.arguments:
@@ -80,5 +79,5 @@ def check(module: Module) -> Iterator[Fault]:
                 argument.node,
                 f"type=bool makes {argument.flags[-1]} True for every value that is sent, `False` too",
                 help="parse the text: `True` (toolkit) and `true` (ModelTrainer) mean yes",
-                fix=Fix("parse the text", (replace(module, argument.type, PARSER),)),
+                fix=Fix("parse the text", (replace(module, argument.type, BOOL_PARSER),)),
             )

@@ -1,1 +1,0 @@
-"""The pytest plugin: options, and hooks that import lint and job only when they are asked for."""
