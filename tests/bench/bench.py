@@ -112,7 +112,7 @@ def _times(comparison: Comparison) -> tuple[float, float]:
 def _time(command: list[str], ok: tuple[int, ...]) -> float:
     environ = {**os.environ, "OMP_NUM_THREADS": "1"}
     start = time.perf_counter()
-    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False, timeout=120)
     seconds = time.perf_counter() - start
     if done.returncode not in ok:
         sys.exit(f"{' '.join(command)}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}")

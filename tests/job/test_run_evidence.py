@@ -190,7 +190,8 @@ def test_several_models_and_loaders_in_one_step(run: Run) -> None:
             """
             teacher, _ = build()
             (student, sgd), (critic, adam) = build(), build()
-            for (x, _), (other, y) in zip(DataLoader(Data(4), batch_size=2), DataLoader(Data(6), batch_size=2)):
+            one, two = DataLoader(Data(4), batch_size=2), DataLoader(Data(6), batch_size=2)
+            for (x, _), (other, y) in zip(one, two):
                 with torch.no_grad():
                     target = teacher(x)
                 step(student, sgd, x, target.argmax(1))

@@ -126,6 +126,14 @@ def test_a_folder_without_scripts(capsys: pytest.CaptureFixture[str]) -> None:
     )
 
 
+def test_code_lists_add_up(capsys: pytest.CaptureFixture[str]) -> None:
+    put("train.py", FAULTY + "lost\n")
+    assert (
+        main(["train.py", "--select", "SM205, SM206", "--select", "f821", "--output-format", "concise"]) == 1
+    )
+    assert "Found 2 errors" in capsys.readouterr().out
+
+
 def test_the_config_of_a_file_counts(capsys: pytest.CaptureFixture[str]) -> None:
     put("pyproject.toml", '[tool.sm-lint]\nselect = ["SM205"]\nper-file-ignores = { "b.py" = ["SM2"] }\n')
     put("a.py", FAULTY + "lost\n")
@@ -368,6 +376,13 @@ def test_output_that_the_terminal_cannot_spell_is_escaped() -> None:
     )
     assert (ended.returncode, ended.stderr) == (1, b"")
     assert b"--\\u65e5\\u672c" in ended.stdout
+
+
+def test_an_unfinished_string_full_of_backslashes_ends_in_time() -> None:
+    """In a process of its own: a regular expression that backtracks for ever heeds no alarm."""
+    put("train.py", "x = '''" + "\\" * 5001)
+    argv = [sys.executable, "-m", "pytest_sagemaker.lint.cli", "train.py"]
+    assert subprocess.run(argv, capture_output=True, timeout=30, check=False).returncode == 1
 
 
 def test_a_reader_that_leaves_early_is_no_error() -> None:

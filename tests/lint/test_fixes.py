@@ -62,6 +62,10 @@ def test_of_two_that_overlap_the_first_is_applied_whole() -> None:
     assert apply("abcdefgh", [first, second]) == "XcdYfgh"
 
 
+def test_of_two_that_insert_at_one_place_the_second_waits() -> None:
+    assert apply("ab", [edits((1, 1, "X")), edits((1, 1, "Y"))]) == "aXb"
+
+
 def test_an_edit_that_two_fixes_share_is_made_once() -> None:
     assert apply("abc", [edits((0, 0, "import os\n"), (1, 2, "B")), edits((0, 0, "import os\n"))]) == (
         "import os\naBc"

@@ -88,7 +88,6 @@ def test_each_file_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_what_is_no_file_is_passed_over(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe.py")
     (tmp_path / "dangling.py").symlink_to(tmp_path / "gone")
     assert found(tmp_path) == ([], [tmp_path])
 

@@ -95,6 +95,7 @@ CAUSES = {
     "python 2": ("print 'x'\n", "Python 2"),
     "tabs": ("if x:\n        y = 1\n\tz = 2\n", "tabs and spaces"),
     "indentation": ("with x as f:\ny = 1\n", "indentation is wrong"),
+    "in an f-string": ('x = f"{a b}"\n', "does not parse"),
     "python's own": ("x = (1\n", "was never closed"),
 }
 

@@ -24,7 +24,8 @@ path = os.environ["SM_MODEL_DIR"]
 """
 
 USES = (
-    "gpus > 0", "0 < gpus", "gpus == 1", "args.gpus != 1", "gpus * 2", "len(x) % gpus", "range(gpus)",
+    "gpus > -1",
+    "0 < gpus", "gpus == 1", "args.gpus != 1", "gpus * 2", "len(x) % gpus", "range(gpus)",
     "range(0, gpus)", "torch.cuda.set_device(gpus)", "spawn(nprocs=gpus)", "hosts[0]", "args.hosts[0]",
     "len(hosts)", "[h for h in hosts]", "hosts.index(x)", "sorted(hosts)", "enumerate(args.hosts)",
     'os.environ.get("SM_HPS")["lr"]', 'os.getenv("SM_NUM_CPUS", 1) - 1', 'os.environ["WORLD_SIZE"] == 1',
@@ -34,7 +35,7 @@ INNOCENT = (
     "int(gpus) > 0", 'gpus == "0"', '"gpus: " + gpus', "json.loads(hosts)[0]", "ast.literal_eval(hosts)[0]",
     "args.number > 0", "args.names[0]", "hosts[1:]", "x in hosts", "path[0]", "len(path)",
     'os.environ["MINE"] > 1', 'os.environ.get("LOCAL_RANK", -1) == -1', "gpus > other", "unknown[gpus]",
-    'f"{gpus}"', "print(gpus, hosts)", "len(gpus)", "hosts > 1", "args.many[0]", "args.all[0]",
+    'f"{gpus}"', "print(gpus, hosts)", "len(gpus)", "hosts > 1", "args.many[0]", "range()", "args.all[0]",
 )  # fmt: skip
 
 

@@ -93,7 +93,7 @@ def test_a_flag_before_a_positional_is_not_changed_safely(beside: str) -> None:
     assert not fix.safe
 
 
-@pytest.mark.parametrize(("default", "safe"), [('"[1]"', True), ('"abc"', False), ("[1]", True)])
+@pytest.mark.parametrize(("default", "safe"), [('"[1]"', True), ('"abc"', False), ("[1]", True), ("3", True)])
 def test_a_list_of_characters_is_not_changed_safely(default: str, safe: bool) -> None:
     text = f'import argparse\nargparse.ArgumentParser().add_argument("--x", type=list, default={default})\n'
     (fix,) = fixes("SM207", text)
@@ -141,10 +141,19 @@ def test_a_read_at_import_gives_the_same_where_it_worked_and_something_elsewhere
 
 @pytest.mark.parametrize(
     "expression",
-    ["int(f\"{os.environ['SM_NUM_GPUS']}\")", 'os.path.join(os.environ["SM_USER_ENTRY_POINT"], "x")'],
+    [
+        'os.environ["SM_MINE"]',
+        "int(f\"{os.environ['SM_NUM_GPUS']}\")",
+        'os.path.join(os.environ["SM_USER_ENTRY_POINT"], "x")',
+    ],
 )
 def test_a_read_at_import_without_a_sure_default_is_left(expression: str) -> None:
     assert fixes("SM102", f"import os\nx = {expression}\n{SERVES}") == []
+
+
+def test_a_read_at_import_without_a_default_is_a_plain_get() -> None:
+    after = mended("SM102", f'import os\nx = os.environ["SM_USER_ENTRY_POINT"]\n{SERVES}')
+    assert 'x = os.environ.get("SM_USER_ENTRY_POINT")' in after
 
 
 @pytest.mark.parametrize(
@@ -204,6 +213,12 @@ def test_a_guard_keeps_line_endings_texts_comments_and_what_stands_before() -> N
     assert faults(BY_CODE["SM101"], after) == []
 
 
+def test_a_guard_that_follows_keeps_its_indentation() -> None:
+    text = "loss.backward()\nif __name__ == '__main__':\n\t# go\n\ttrain()\n"
+    (fix,) = fixes("SM101", text)
+    assert apply(text, [fix]) == "if __name__ == '__main__':\n\t# go\n\tloss.backward()\n\ttrain()\n"
+
+
 @pytest.mark.parametrize(
     "tail",
     [
@@ -220,10 +235,16 @@ def test_no_guard_is_put_around_what_an_import_needs(tail: str) -> None:
     assert fixes("SM101", text) == []
 
 
+def test_a_name_that_only_training_reads_goes_under_the_guard() -> None:
+    text = "def train():\n    return device\nloss.backward()\ndevice = 1\n"
+    (fix,) = fixes("SM101", text)
+    assert apply(text, [fix]).endswith("    device = 1\n")
+
+
 def test_the_parser_goes_under_the_guard_with_its_line() -> None:
-    text = "import argparse\nx = 1\nparser = argparse.ArgumentParser()\nargs = parser.parse_args()\n"
+    text = "import argparse\nx = int('1')\nparser = argparse.ArgumentParser()\nargs = parser.parse_args()\n"
     (fix,) = fixes("SM101", f"{text}loss.backward()\n")
-    assert 'x = 1\nif __name__ == "__main__":\n    parser =' in apply(text, [fix])
+    assert """int('1')\nif __name__ == "__main__":\n    parser =""" in apply(text, [fix])
 
 
 def test_a_name_that_a_handler_reads_stays_at_module_level() -> None:

@@ -59,6 +59,15 @@ def test_a_launch_stands_beside_the_script_or_above(tmp_path: Path) -> None:
     assert not script.is_launched_with("/opt/ml/input")
 
 
+@pytest.mark.parametrize(("text", "starts"), [("python train.py --fast", True), ("python other.py", False)])
+def test_a_shell_script_beside_it_starts_the_script(tmp_path: Path, text: str, starts: bool) -> None:
+    path = tmp_path / "train.py"
+    path.write_text(TRAINS)
+    (tmp_path / "start.sh").write_text(text)
+    (tmp_path / "train.ipynb").write_text("train.py")
+    assert module_of(TRAINS, str(path)).script.is_started_by_shell is starts
+
+
 def test_standard_input_has_nothing_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "main.ipynb").write_text("import train; /opt/ml/model")
     monkeypatch.chdir(tmp_path)

@@ -7,10 +7,10 @@ from typing import Protocol
 import pytest
 from fake_engine import FakeEngine
 
-from pytest_sagemaker.plugin import items, runs, testing
 from pytest_sagemaker.catalogue import scan
 from pytest_sagemaker.job.judge import CHECKS
 from pytest_sagemaker.lint.run import RULES
+from pytest_sagemaker.plugin import items, runs, testing
 
 _ONCE = (items, testing, scan(CHECKS), scan(RULES))  # pytester forgets what is first imported during a test
 

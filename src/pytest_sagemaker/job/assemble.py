@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_sagemaker.job.failures import PACKAGE
-from pytest_sagemaker.job.record import Parameters, Rank, Reads, SavedFile
+from pytest_sagemaker.job.naming import Names
+from pytest_sagemaker.job.record import Parameters, Rank, SavedFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from pytest_sagemaker.job.container import Host, RankPlan
-    from pytest_sagemaker.job.evidence import Dataset, Evidence, Module, RawReads
+    from pytest_sagemaker.job.evidence import Evidence, Module
     from pytest_sagemaker.job.launch import Ended
     from pytest_sagemaker.job.record import Failure
 
@@ -60,11 +61,11 @@ def _numbered(plan: RankPlan, seen: Evidence) -> RankPlan:
 
 def ranks(processes: Sequence[Process]) -> tuple[Rank, ...]:
     """What is known of each rank, in order."""
-    names = dataset_names([process.evidence for process in processes])
+    names = Names([process.evidence for process in processes])
     return tuple(sorted((_rank(process, names) for process in processes), key=lambda rank: rank.rank))
 
 
-def _rank(process: Process, names: Mapping[Dataset, str]) -> Rank:
+def _rank(process: Process, names: Names) -> Rank:
     seen, ended, host = process.evidence, process.ended, process.plan.host
     output = "\n".join(ended.output.splitlines()[-_LINES:])
     return Rank(
@@ -76,8 +77,8 @@ def _rank(process: Process, names: Mapping[Dataset, str]) -> Rank:
         ended_by_us=ended.by_us,
         world=seen.world,
         steps=seen.steps,
-        training=tuple(_reads(reads, names) for reads in seen.training),
-        evaluation=tuple(_reads(reads, names) for reads in seen.evaluation),
+        training=tuple(names.reads(reads, seen.rows) for reads in seen.training),
+        evaluation=tuple(names.reads(reads, seen.rows) for reads in seen.evaluation),
         parameters=parameters(list(seen.modules.values())),
         logged=seen.logged,
         visible=seen.visible,
@@ -85,26 +86,6 @@ def _rank(process: Process, names: Mapping[Dataset, str]) -> Rank:
         output=as_on_host(output, host.code, host.root),
         stack=as_on_host(_OUR_FRAME.sub("", process.stack), host.code, host.root),
     )
-
-
-def dataset_names(evidence: Iterable[Evidence]) -> dict[Dataset, str]:
-    """`MNIST[60]` for each root data set; numbered where several of that type and size hold different things.
-
-    Data that goes by content has one name however it was cut before it was wrapped, so that what two ranks
-    share can be seen. It carries its size where there is only one.
-    """
-    found = dict.fromkeys(reads.dataset for seen in evidence for reads in (*seen.training, *seen.evaluation))
-    sizes: dict[str, set[int]] = defaultdict(set)
-    for dataset in found:
-        sizes[dataset.kind].add(dataset.size)
-    names, taken = {}, Counter[str]()
-    for dataset in found:
-        sized = dataset.size and (dataset.by == "index" or len(sizes[dataset.kind]) == 1)
-        name = f"{dataset.kind}[{dataset.size}]" if sized else dataset.kind
-        taken[name] += 1
-        numbered = dataset.by == "index" and taken[name] > 1
-        names[dataset] = f"{name} ({taken[name]})" if numbered else name
-    return names
 
 
 def parameters(modules: Sequence[Module]) -> Parameters:
@@ -170,20 +151,6 @@ def relocated(failure: Failure | None, code: Path, root: Path) -> Failure | None
         failure,
         message=as_on_host(failure.message, code, root),
         traceback=as_on_host(failure.traceback, code, root),
-    )
-
-
-def _reads(raw: RawReads, names: Mapping[Dataset, str]) -> Reads:
-    shared = raw.dataset.by == "index" or list(names.values()).count(names[raw.dataset]) == 1
-    return Reads(
-        dataset=names[raw.dataset],
-        size=raw.dataset.size if shared else 0,
-        epochs=raw.epochs,
-        padding=raw.loader.padding,
-        shuffles=raw.loader.shuffles,
-        by=raw.dataset.by,
-        covers=raw.loader.covers,
-        whole=raw.whole,
     )
 
 

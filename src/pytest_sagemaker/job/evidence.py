@@ -4,6 +4,7 @@
 |---|---|
 | world | backend, asked, rank, size |
 | dataset | number, type, length, fingerprint, by |
+| rows | data set, indices, what is in them: of tensors in memory |
 | loader | number, padding, shuffles, covers |
 | pass | number, loader: `iter(loader)` |
 | read | pass, [[dataset, samples], ...]: a batch was handed out |
@@ -33,12 +34,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
 Sample = int | str
-By = Literal["index", "content"]
+By = Literal["index", "content", "rows"]
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A root data set as one rank describes it; equal on two ranks where it holds the same."""
+    """A root data set as one rank describes it; equal on two ranks where it holds the same.
+
+    Its samples go by index, by content (no index), or by `rows`: by index where every rank has it, otherwise
+    by the content that `Evidence.rows` tells.
+    """
 
     kind: str
     size: int
@@ -64,7 +69,7 @@ class RawReads:
 
     dataset: Dataset
     loader: Loader
-    epochs: tuple[tuple[str, ...], ...]
+    epochs: tuple[tuple[Sample, ...], ...]
     whole: bool = True
 
 
@@ -91,6 +96,7 @@ class Evidence:
     steps: int = 0
     training: tuple[RawReads, ...] = ()
     evaluation: tuple[RawReads, ...] = ()
+    rows: dict[Dataset, dict[int, int]] = field(default_factory=dict)
     modules: dict[int, Module] = field(default_factory=dict)
     wrote: list[str] = field(default_factory=list)
     logged: int = 0
@@ -154,6 +160,10 @@ class _Fold:
     def on_dataset(self, number: int, kind: str, size: int, fingerprint: str, by: By) -> None:
         self._datasets[number] = Dataset(kind, size, fingerprint, by)
 
+    def on_rows(self, number: int, indices: Sequence[int], contents: Sequence[int]) -> None:
+        known = self._evidence.rows.setdefault(self._datasets[number], {})
+        known.update(zip(indices, contents, strict=True))
+
     def on_loader(self, number: int, padding: int, shuffles: bool, covers: int) -> None:
         self._loaders[number] = Loader(padding, shuffles, covers)
 
@@ -187,7 +197,7 @@ class _Fold:
         if learns:
             self._forwards[number] = tied
 
-    def on_batch(self, forward: int, samples: Sequence[str]) -> None:
+    def on_batch(self, forward: int, samples: Sequence[int]) -> None:
         read = _Read([(0, samples)], next(self._order))
         self._by_hand.reads.append(read)
         self._forwards[forward].append(read)
@@ -261,14 +271,14 @@ class _Fold:
         """The wanted batches of each loader and data set."""
         stretches: dict[tuple[int, int], _Stretch] = {}
         for reading in passes:
-            epochs: dict[int, list[str]] = defaultdict(list)
+            epochs: dict[int, list[Sample]] = defaultdict(list)
             for read in filter(wanted, reading.reads):
                 for number, samples in read.samples:
                     key = (reading.loader, number)
                     if key not in stretches:
                         stretches[key] = _Stretch(self._datasets[number], self._loaders[key[0]], read.order)
                     stretches[key].last = read.order
-                    epochs[number] += [f"#{name}" if isinstance(name, int) else name for name in samples]
+                    epochs[number] += samples
             for number, samples in epochs.items():
                 stretches[reading.loader, number].epochs.append(tuple(samples))
                 stretches[reading.loader, number].whole &= reading.ended == "exhausted"
@@ -283,7 +293,7 @@ class _Stretch:
     loader: Loader
     first: int
     last: int = 0
-    epochs: list[tuple[str, ...]] = field(default_factory=list)
+    epochs: list[tuple[Sample, ...]] = field(default_factory=list)
     whole: bool = True
 
     @property

@@ -31,7 +31,7 @@ def variable_or(variable: str, path: str, *, is_file: bool) -> str:
 def can_be_sent(module: Module, roots: list[tuple[Leaf, ...]]) -> bool:
     """Whether a path begins with an argument that a hyperparameter can set."""
     sendable = {argument.node for argument in module.arguments if not argument.positional}
-    return any(leaf.kind == "argument" and leaf.node in sendable for root in roots for leaf in root)
+    return any(leaf.node in sendable for root in roots for leaf in root)
 
 
 def take_variable(module: Module, paths: Iterable[tuple[ast.expr, bool]], variable: str) -> tuple[Edit, ...]:

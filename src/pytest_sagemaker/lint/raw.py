@@ -108,7 +108,7 @@ def _compared(module: Module, compare: ast.Compare) -> Iterator[RawUse]:
     sides = [compare.left, *compare.comparators]
     for left, operator, right in zip(sides, compare.ops, sides[1:], strict=False):
         for text, other in ((left, right), (right, left)):
-            if isinstance(operator, (ast.In, ast.NotIn)) or not _is_number(module, other):
+            if not _is_number(module, other):
                 continue
             read = _int(module, text)
             if read is not None and not (_is_sentinel(other) and isinstance(operator, (ast.Eq, ast.NotEq))):

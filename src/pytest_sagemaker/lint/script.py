@@ -57,13 +57,20 @@ class Script:
         return any(self._path.name in found and text in found for found in self._neighbours.values())
 
     @cached_property
+    def is_started_by_shell(self) -> bool:
+        """Whether a shell script beside it names this file: then that is what the job starts."""
+        return any(
+            file.suffix == ".sh" and self._path.name in text for file, text in self._neighbours.items()
+        )
+
+    @cached_property
     def _neighbours(self) -> dict[Path, str]:
-        """The scripts and notebooks of this folder and the one above."""
+        """The scripts, notebooks and shell scripts of this folder and the one above."""
         if not self._path.is_file():
             return {}
         own = self._path.resolve()
         around = [file for folder in (own.parent, own.parent.parent) for file in entries(folder)]
-        found = [file for file in around if file.suffix in (".py", ".ipynb") and file != own]
+        found = [file for file in around if file.suffix in (".py", ".ipynb", ".sh") and file != own]
         return {file: text_of(file) for file in found[:MAX_FILES]}
 
     def _does_it_all(self, function: FunctionNode) -> bool:

@@ -98,7 +98,7 @@ def sagemaker_job(request: pytest.FixtureRequest, tmp_path: Path) -> SagemakerJo
     """Run a training script as a SageMaker job on faked hosts, and look at what it did.
 
     `sagemaker_job("train.py", hosts=2, hyperparameters={"epochs": 2}, channels={"training": folder})` returns
-    a `pytest_sagemaker.plugin.testing.Job`. See `pytest_sagemaker.plugin.testing.SagemakerJob` for all parameters.
+    a `Job`; `pytest_sagemaker.plugin.testing.SagemakerJob` has all parameters.
     """
     from pytest_sagemaker.plugin.testing import SagemakerJob
 

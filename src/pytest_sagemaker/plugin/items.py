@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_sagemaker.catalogue import Unjudged, scan
-from pytest_sagemaker.plugin.failure_text import FailureText, told
 from pytest_sagemaker.job.judge import CHECKS, judge
 from pytest_sagemaker.lint.config import Configs, UsageError
 from pytest_sagemaker.lint.run import lint_file, rules
 from pytest_sagemaker.lint.selection import Selection
+from pytest_sagemaker.plugin.failure_text import FailureText, told
 from pytest_sagemaker.plugin.options import given, read_options
 from pytest_sagemaker.plugin.runs import CannotRunError, ScriptRun, runs_of
 

@@ -6,21 +6,22 @@ import bisect
 import operator
 import os
 import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 import torch
-from torch.utils.data import ConcatDataset, Subset, TensorDataset
+from torch.utils.data import ConcatDataset, IterableDataset, Subset, TensorDataset
 
-from pytest_sagemaker.job.observe.content import digest, tensor_bytes
+from pytest_sagemaker.job.observe.content import Content, digest, tensor_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
     from pytest_sagemaker.job.observe.recorder import Recorder
 
-Sample = int | str  # an index of the root data set, or a digest of the content
+Sample = int | str  # an index of the root data set, or what else its sampler gave
 Named = list[tuple[int, list[Sample]]]  # samples by root data set
+Namer = Callable[[Sequence[Any]], Named]  # from what a sampler gave
 
 _LOOKS = 64  # how many items of a long attribute tell two data sets apart
 _DEPTH = 3
@@ -42,7 +43,7 @@ class Roots:
         """Describe every data set again."""
         self._known.clear()
 
-    def number(self, dataset: Any, by: str) -> int:
+    def number(self, dataset: Any) -> int:
         """The number of a root data set, which is described the first time."""
         identity = id(dataset)
         if identity not in self._known:
@@ -53,19 +54,22 @@ class Roots:
                 alive = dataset
             self._known[identity] = (self._count, alive)
             kind, mark = type(dataset).__name__, fingerprint(dataset, self._tree)
+            by = "content" if isinstance(dataset, IterableDataset) else "index"
+            by = "rows" if isinstance(dataset, TensorDataset) else by
             self._recorder.emit("dataset", self._count, kind, length(dataset), mark, by)
         return self._known[identity][0]
 
-    def namer(self, dataset: Any) -> Callable[[Sequence[Any]], Named]:
-        """A function from the indices that a sampler gave to samples of the root data sets."""
+    def namer(self, dataset: Any, rows: list[Rows]) -> Namer:
+        """How to name samples of the root data sets; in-memory tensors among these are added to `rows`."""
         if isinstance(dataset, Subset):
-            inner, indices = self.namer(dataset.dataset), dataset.indices
+            inner, indices = self.namer(dataset.dataset, rows), dataset.indices
             return lambda batch: inner([indices[index] for index in batch])
         if isinstance(dataset, ConcatDataset):
-            return _Concat([self.namer(part) for part in dataset.datasets], dataset.cumulative_sizes)
+            return _Concat([self.namer(part, rows) for part in dataset.datasets], dataset.cumulative_sizes)
+        number = self.number(dataset)
         if isinstance(dataset, TensorDataset):
-            return _Rows(self.number(dataset, "content"), dataset.tensors)
-        number = self.number(dataset, "index")
+            rows.append(Rows(number, dataset.tensors))
+            return rows[-1].name
         return lambda batch: [(number, _samples(batch))]
 
 
@@ -73,7 +77,7 @@ class Roots:
 class _Concat:
     """Names samples of data sets laid end to end; `ends` are their summed lengths."""
 
-    parts: list[Callable[[Sequence[Any]], Named]]
+    parts: list[Namer]
     ends: list[int]
 
     def __call__(self, batch: Sequence[Any]) -> Named:
@@ -85,21 +89,33 @@ class _Concat:
         return [named for part, indices in found.items() for named in self.parts[part](indices)]
 
 
-class _Rows:
-    """Names samples of in-memory tensors by their content: they may have been sliced by rank before."""
+class Rows:
+    """In-memory tensors, which a script may have sliced by rank before it wrapped them.
+
+    An index then means another sample on each rank, so the content of each that was read is told as well.
+    """
 
     def __init__(self, number: int, tensors: tuple[torch.Tensor, ...]) -> None:
         self._number = number
         self._tensors = tensors
-        self._names: dict[int, Sample] = {}
+        self._read: set[int] = set()
+        self._told: set[int] = set()
 
-    def __call__(self, batch: Sequence[Any]) -> Named:
-        names = self._names
-        indices = [operator.index(index) for index in batch]
-        for index in indices:
-            if index not in names:
-                names[index] = digest(b"".join(tensor_bytes(tensor[index]) for tensor in self._tensors))
-        return [(self._number, [names[index] for index in indices])]
+    def name(self, batch: Sequence[Any]) -> Named:
+        """As every Namer."""
+        indices = list(map(operator.index, batch))
+        self._read.update(indices)
+        return [(self._number, [*indices])]
+
+    def tell(self, recorder: Recorder) -> None:
+        """Emit `rows`: a CRC for each row read since the last time."""
+        new = sorted(self._read - self._told)
+        if new:
+            self._told |= self._read
+            sums = [0] * len(new)
+            for content in map(Content, self._tensors):
+                sums = [crc32(row, so_far) for row, so_far in zip(content.rows(new), sums, strict=True)]
+            recorder.emit("rows", self._number, new, sums)
 
 
 def _samples(batch: Sequence[Any]) -> list[Sample]:
@@ -133,7 +149,7 @@ def _features(value: Any, tree: str, depth: int) -> Iterator[str]:
         yield repr(value)
     elif isinstance(value, torch.Tensor):
         yield str(value.shape)
-        yield from (digest(tensor_bytes(value[row])) for row in _spread(len(value) if value.dim() else 0))
+        yield from (tensor_digest(value[row]) for row in _spread(len(value) if value.dim() else 0))
     elif type(value).__module__.partition(".")[0] == "numpy" and hasattr(value, "tobytes"):
         yield str(value.shape)
         yield from (digest(value[row].tobytes()) for row in _spread(len(value) if value.ndim else 0))

@@ -14,7 +14,7 @@ import torch.distributed
 from torch.jit._script import RecursiveScriptModule
 from torch.serialization import save
 
-from pytest_sagemaker.job.observe.content import digest, tensor_bytes, tensors_in
+from pytest_sagemaker.job.observe.content import tensor_digest, tensors_in
 from pytest_sagemaker.job.observe.patching import before
 
 if TYPE_CHECKING:
@@ -28,17 +28,20 @@ _INPUT_BYTES = 1 << 26
 _COPIES = 50  # snapshots for copies of weights; then one in twenty steps: some scripts copy at every step
 
 
-@dataclass
-class _Seen:
-    """What is known of a module from its first forward on."""
+@dataclass(eq=False)
+class Root:
+    """A module that was called from outside any other."""
 
-    initial: dict[str, str] = field(default_factory=dict)
-    given: Any = None  # the arguments of that forward, a few rows of them
+    module: weakref.ref[torch.nn.Module]
+    trainable: bool
+    met: bool = False
     trained: bool = False
+    initial: dict[str, str] = field(default_factory=dict)
+    given: Any = None  # the arguments of its first forward, a few rows of them
 
 
 class Parameters:
-    """Keeps the modules that a backward pass reached, and puts digests of their parameters into events.
+    """Knows the modules that are called, and puts digests of the trained ones' parameters into events.
 
     `inputs` is the folder for one input of each module, None for a rank that keeps none.
     """
@@ -46,8 +49,10 @@ class Parameters:
     def __init__(self, recorder: Recorder, inputs: Path | None) -> None:
         self._recorder = recorder
         self._inputs = inputs
-        self._seen: weakref.WeakKeyDictionary[torch.nn.Module, _Seen] = weakref.WeakKeyDictionary()
-        self._trained: list[torch.nn.Module] = []
+        self._roots: dict[int, Root] = {}  # by identity
+        self._trained: list[
+            torch.nn.Module
+        ] = []  # kept: a script may drop its model before the last snapshot
         self._changed = False  # since the last snapshot
         self._steps = self._snapshots = 0
         for owner, name in ((torch, "save"), (torch.nn.Module, "load_state_dict")):
@@ -61,36 +66,44 @@ class Parameters:
         before(copy, "deepcopy", self._copied)
 
     def forget(self) -> None:
-        """Start again: no module was trained yet."""
-        self._seen.clear()
+        """Start again: no module was called yet."""
+        self._roots.clear()
         self._trained.clear()
         self._changed = False
 
-    def forward(self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Called before each outermost forward that gradients may flow through."""
-        if module not in self._seen:
-            seen = self._seen[module] = _Seen()
-            if sharded(module):  # by the time of a backward pass the shards have been gathered
-                seen.initial = digests(module)
-            if self._inputs:
-                seen.given = some_rows(args, kwargs)
+    def root(self, module: torch.nn.Module) -> Root:
+        """What is known of a module."""
+        identity = id(module)
+        root = self._roots.get(identity)
+        if root is None:
+            alive = weakref.ref(module, lambda _: self._roots.pop(identity, None))
+            trainable = next(module.parameters(), None) is not None
+            root = self._roots[identity] = Root(alive, trainable)
+        return root
 
-    def fed(self, module: torch.nn.Module | None) -> None:
-        """Called when a backward pass has reached a forward of the module."""
-        self._changed = True
-        seen = self._seen.get(module) if module is not None else None
-        if module is None or seen is None or seen.trained:
+    def meet(self, root: Root, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Called before the first forward that gradients may flow through."""
+        root.met = True
+        module = root.module()
+        if module is not None and sharded(module):  # in a backward pass the shards are gathered
+            root.initial = digests(module)
+        if self._inputs:
+            root.given = some_rows(args, kwargs)
+
+    def begin(self, root: Root) -> None:
+        """Called when a backward pass reaches a module for the first time: before its first step."""
+        root.trained = self._changed = True
+        module = root.module()
+        if module is None:
             return
-        seen.trained = True
         self._trained.append(module)
-        number = len(self._trained)
-        split, kind = sharded(module), type(bare(module)).__name__
-        self._recorder.emit("initial", number, kind, split, seen.initial or digests(module))
-        if self._inputs and seen.given is not None:
+        number, kind = len(self._trained), type(bare(module)).__name__
+        self._recorder.emit("initial", number, kind, sharded(module), root.initial or digests(module))
+        if self._inputs and root.given is not None:
             draft = self._inputs / f"input-{number}.{os.getpid()}"  # several processes may train for rank 0
-            save(seen.given, draft)
+            save(root.given, draft)
             draft.replace(draft.with_suffix(".pt"))
-        seen.given = None
+        root.given = None
 
     def stepped(self) -> None:
         """Called after each optimizer step."""
@@ -119,7 +132,7 @@ def digests(module: torch.nn.Module) -> dict[str, str]:
 def tensor_digests(tensors: Mapping[str, torch.Tensor]) -> dict[str, str]:
     """The same for the tensors of a state_dict: `float32:3f2a...`."""
     return {
-        bare_name(name): f"{str(tensor.dtype).partition('.')[2]}:{digest(tensor_bytes(local(tensor)))}"
+        bare_name(name): f"{str(tensor.dtype).partition('.')[2]}:{tensor_digest(local(tensor))}"
         for name, tensor in tensors.items()
         if not torch.nn.parameter.is_lazy(tensor)
     }

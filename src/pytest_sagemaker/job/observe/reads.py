@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, IterableDataset, RandomSampler, SubsetR
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from pytest_sagemaker.job.observe.content import row_digests, tensors_in
-from pytest_sagemaker.job.observe.datasets import Roots, length
+from pytest_sagemaker.job.observe.datasets import Roots, Rows, length
 from pytest_sagemaker.job.observe.patching import wrap
 
 if TYPE_CHECKING:
@@ -99,6 +99,8 @@ class Reads:
     def _end(self, reading: _Reading, how: str) -> None:
         self.open.discard(reading.number)
         self._recorder.emit(how, reading.number)
+        for rows in reading.loader.rows:
+            rows.tell(self._recorder)
 
 
 @dataclass
@@ -115,18 +117,19 @@ class _Loader:
 
     def __init__(self, number: int, loader: DataLoader[Any], roots: Roots) -> None:
         self.number = number
+        self.rows: list[Rows] = []
         self._root = 0
         if isinstance(loader.dataset, IterableDataset):
-            self._root = roots.number(loader.dataset, "content")
+            self._root = roots.number(loader.dataset)
         else:
-            self._namer = roots.namer(loader.dataset)
+            self._namer = roots.namer(loader.dataset, self.rows)
 
     def name(self, drawn: Any, batch: Any) -> Named:
         """The samples of a batch: by what the sampler drew, or by content where there is no sampler."""
         if self._root:
             first = next(tensors_in(batch), None)
             return [(self._root, [*row_digests(first)] if first is not None else [])]
-        return self._namer(drawn if isinstance(drawn, list | tuple) else [drawn])
+        return self._namer(drawn if isinstance(drawn, (list, tuple)) else [drawn])
 
 
 def sampling(loader: DataLoader[Any]) -> tuple[int, bool, int]:

@@ -55,7 +55,7 @@ def _last(source: Source, span: Span) -> int:
 
 
 def _underline(text: str, span: Span, cut: int) -> Line:
-    start = min(span.column - 1, len(text))
+    start = span.column - 1
     end = span.end_column - 1 if span.end_line == span.line else len(text)
     before = _expand(text[cut:start])
     marked = _expand(text[start : min(end, cut + WIDEST)])

@@ -26,6 +26,7 @@ import io
 from typing import TYPE_CHECKING
 
 from pytest_sagemaker.finding import Edit, Fault, Fix
+from pytest_sagemaker.lint.edits import indent_of
 from pytest_sagemaker.lint.work import DOWNLOADS, MAKES_A_GROUP, PARSES_LINE, TRAINS
 
 if TYPE_CHECKING:
@@ -206,14 +207,10 @@ def check(module: Module) -> Iterator[Fault]:
     if not pieces or (not module.handlers and module.siblings.serving):
         return
     first = pieces[0]
-    who = (
-        "the endpoint imports this file"
-        if module.handlers
-        else "an endpoint that is deployed from it imports it"
-    )
+    who = "the endpoint" if module.handlers else "an endpoint that is deployed from it"
     yield Fault(
         module.source.span(*_header(module, first.statement)),
-        f"{first.does} at import: {who}, and {_AT_THE_ENDPOINT[first.does]}",
+        f"{first.does} at import: {who} imports this file, and {_AT_THE_ENDPOINT[first.does]}",
         help='put it under `if __name__ == "__main__":`',
         fix=_fix(module),
         severity=None if module.handlers and (module.training or first.does != DOWNLOADS) else "W",
@@ -251,8 +248,8 @@ def _fix(module: Module) -> Fix | None:
         return Fix("put it under a guard", (_indented(module, moved, None, "    "),), safe=False)
     if last.orelse or last.body[0].lineno == last.lineno:
         return None
-    indent = " " * last.body[0].col_offset
-    return Fix("put it under the guard", (_indented(module, moved, last, indent),), safe=False)
+    edit = _indented(module, moved, last, indent_of(module, last.body[0]))
+    return Fix("put it under the guard", (edit,), safe=False)
 
 
 _KEPT = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)

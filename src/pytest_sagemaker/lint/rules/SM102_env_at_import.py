@@ -131,6 +131,14 @@ def model_fn(model_dir):
     return None
 """,
     },
+    "with-get": """\
+import os
+
+MODEL_DIR = os.environ.get("SM_MODEL_DIR")
+
+def model_fn(model_dir):
+    return MODEL_DIR
+""",
     "neither-trains-nor-serves": """\
 import os
 

@@ -114,7 +114,8 @@ import argparse
 
 def parse(parser):
     options, rest = parser.parse_args()
-    return options
+    known = parser.parse_known_args()
+    return options, known.lr
 """,
 }
 

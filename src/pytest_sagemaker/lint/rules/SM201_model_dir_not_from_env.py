@@ -194,6 +194,22 @@ torch.save(model.state_dict(), f"{args.save_dir}/model.pth")
 """,
         "launch.ipynb": """{"source": ["parameters = {'save-dir': '/opt/ml/model'}; PyTorch('train.py')"]}""",
     },
+    "imported-beside-it": {
+        "training.py": """\
+import torch
+from torch import nn
+
+def train(loss):
+    loss.backward()
+    torch.save(nn.Linear(1, 1).state_dict(), "model.pth")
+
+if __name__ == "__main__":
+    train(None)
+""",
+        "main.py": """\
+from training import train
+""",
+    },
     "from-a-config": """\
 import torch
 import yaml

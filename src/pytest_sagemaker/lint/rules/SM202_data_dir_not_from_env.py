@@ -142,6 +142,17 @@ pd.read_csv(parser.parse_args().data).loss.backward()
 step = PyTorch("train.py", hyperparameters={"data": "/opt/ml/input/data/training/train.csv"})
 """,
     },
+    "imported-beside-it": {
+        "training.py": """\
+import pandas as pd
+
+if __name__ == "__main__":
+    pd.read_csv("train.csv").loss.backward()
+""",
+        "main.py": """\
+import training
+""",
+    },
     "written-before": """\
 import pandas as pd
 

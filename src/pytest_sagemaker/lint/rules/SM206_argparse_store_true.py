@@ -11,8 +11,9 @@ Use instead:
 An option that takes a value and may stand alone: `nargs="?", const=True, default=False, type=...`.
 
 False alarms:
-A flag that nobody sends as a hyperparameter. Files that do not train are not looked at: a processing
-job's arguments are passed as they are.
+A flag that nobody sends as a hyperparameter. A script that a shell script beside it starts gets its
+arguments from there, and is left alone. Files that do not train are not looked at: a processing job's
+arguments are passed as they are.
 
 Source:
 https://docs.python.org/3/library/argparse.html#action
@@ -92,6 +93,16 @@ import argparse
 parser = argparse.ArgumentParser()
 parser.add_argument("--overwrite", action="store_true")
 """,
+    "started-by-a-shell-script": {
+        "train.py": """\
+import argparse
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--use-amp", action="store_true")
+loss.backward()
+""",
+        "start.sh": "torchrun train.py --use-amp\n",
+    },
     "other-actions": """\
 import argparse
 
@@ -102,19 +113,24 @@ loss.backward()
 """,
 }
 
+_FLAGS = ("store_true", "store_false", "argparse.BooleanOptionalAction")
+
 
 def check(module: Module) -> Iterator[Fault]:
     if not module.training:
         return
-    for argument in module.arguments:
-        action = _action(module, argument)
-        if action in ("store_true", "store_false", "argparse.BooleanOptionalAction"):
-            yield module.fault(
-                argument.node,
-                f"{argument.flags[-1]} takes no value, and SageMaker always sends one: {_ends(module)}",
-                help='take a value that may be left out: nargs="?", const, a type that reads true and false',
-                fix=_fix(module, argument, action),
-            )
+    flags = [
+        (argument, action) for argument in module.arguments if (action := _action(module, argument)) in _FLAGS
+    ]
+    if not flags or module.script.is_started_by_shell:
+        return
+    for argument, action in flags:
+        yield module.fault(
+            argument.node,
+            f"{argument.flags[-1]} takes no value, and SageMaker always sends one: {_ends(module)}",
+            help='take a value that may be left out: nargs="?", const, a type that reads true and false',
+            fix=_fix(module, argument, action),
+        )
 
 
 def _ends(module: Module) -> str:

@@ -194,10 +194,12 @@ def check(module: Module) -> Iterator[Fault]:
             and not mentions(module.flow, save.path, _OF_ONE_RANK, depth=5)
             and not ranks.one_rank(save.node)
         ):
-            where = "model.tar.gz" if save.in_model_dir else "S3"
+            harm = "of the hosts' copies the last one wins in model.tar.gz"
+            if not save.in_model_dir:
+                harm = "ranks of one host, and hosts that share a folder in S3, overwrite each other's"
             yield module.fault(
                 save.node,
-                f"every rank writes this file: of the hosts' copies the last one wins in {where}",
+                f"every rank writes this file: {harm}",
                 help="save on rank 0 only: `if dist.get_rank() == 0:`",
                 fix=_fix(save, module),
             )
