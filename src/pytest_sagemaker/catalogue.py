@@ -8,11 +8,10 @@ There is no list to keep.
 from __future__ import annotations
 
 import importlib
-import pkgutil
 import re
-from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -30,17 +29,26 @@ class Unjudged(Exception):  # noqa: N818 -- not an error: the reason why a check
     """Raised by a check that this record cannot answer; the message is the reason shown to the user."""
 
 
-@dataclass(frozen=True)
 class Entry(Generic[Subject]):
     """One rule or check. `bad` and `good` are named examples: scripts for a rule, records for a check."""
 
-    code: str
-    name: str
-    severity: Severity
-    doc: str
-    bad: Mapping[str, Any]
-    good: Mapping[str, Any]
-    check: Callable[[Subject], Iterable[Fault]]
+    def __init__(
+        self,
+        code: str,
+        name: str,
+        severity: Severity,
+        doc: str,
+        bad: Mapping[str, Any],
+        good: Mapping[str, Any],
+        check: Callable[[Subject], Iterable[Fault]],
+    ) -> None:
+        self.code = code
+        self.name = name
+        self.severity: Severity = severity
+        self.doc = doc
+        self.bad = bad
+        self.good = good
+        self.check = check
 
     @property
     def title(self) -> str:
@@ -84,5 +92,6 @@ def entry(module: ModuleType) -> Entry[Any]:
 def scan(package: str) -> tuple[Entry[Any], ...]:
     """Every entry of a package, in order of code."""
     home = importlib.import_module(package)
-    stems = sorted(found.name for found in pkgutil.iter_modules(cast("list[str]", home.__path__)))
-    return tuple(entry(importlib.import_module(f"{package}.{stem}")) for stem in stems if _FILE.match(stem))
+    stems = sorted(file.stem for folder in home.__path__ for file in Path(folder).glob("*.py"))
+    named = [stem for stem in stems if _FILE.fullmatch(stem)]
+    return tuple(entry(importlib.import_module(f"{package}.{stem}")) for stem in named)

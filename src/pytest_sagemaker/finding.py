@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Severity = Literal["E", "W", "I"]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Span:
+class Span(NamedTuple):
     """A stretch of a file. Lines and columns count from 1, in characters; the end column is exclusive."""
 
     line: int
@@ -18,8 +16,7 @@ class Span:
     end_column: int = 0
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Edit:
+class Edit(NamedTuple):
     """Replace the characters from `start` to `end` (offsets in the text, from 0) by `text`."""
 
     start: int
@@ -27,8 +24,7 @@ class Edit:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Fix:
+class Fix(NamedTuple):
     """Edits that belong together. `safe` keeps behaviour on every input that worked."""
 
     title: str
@@ -36,8 +32,7 @@ class Fix:
     safe: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(NamedTuple):
     """What a rule or check saw, before the catalogue adds code, name and severity.
 
     `severity` overrides the catalogue's where one sighting weighs less than the rule. `evidence` are
@@ -52,8 +47,7 @@ class Fault:
     evidence: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """A fault of a file, named. Reporters and pytest items only read it."""
 
     code: str
@@ -64,7 +58,7 @@ class Finding:
     message: str
     help: str = ""
     fix: Fix | None = None
-    evidence: tuple[str, ...] = field(default=())
+    evidence: tuple[str, ...] = ()
 
     @property
     def sort_key(self) -> tuple[str, int, int, str]:

@@ -494,6 +494,6 @@ def test_a_reason_counts_only_where_nothing_was_found() -> None:
         yield Fault(Span(1), "seen")
         raise Unjudged("the rest cannot be told")
 
-    said = judge(replace(ENTRIES["SM809"], check=probe), SOUND)
+    said = judge(Entry("SM809", "probe", "E", "", {}, {}, probe), SOUND)
     assert [finding.message for finding in said.findings] == ["seen"]
     assert said.unjudged == ""

@@ -1,4 +1,4 @@
-"""Each fixture, run on two hosts, fails the checks that its first line names; a reference script fails none."""
+"""Each fixture fails the checks that its first line names; a reference script fails none."""
 
 from __future__ import annotations
 

@@ -311,6 +311,7 @@ def test_training_without_modules_or_optimizers(run: Run) -> None:
 
     assert only(rank.training).epochs == (indices(*range(4)),)
     assert rank.steps == 2
+    assert rank.parameters.changed
 
 
 def test_parameters_are_those_after_the_last_step(run: Run) -> None:
@@ -363,3 +364,30 @@ def test_watching_changes_no_number(run: Run) -> None:
     plain = subprocess.run([sys.executable, record.script], capture_output=True, text=True, check=True)
 
     assert record.ranks[0].output.strip() == plain.stdout.strip()
+
+
+def test_traced_and_compiled_models(run: Run) -> None:
+    """A call that shows its operations to a tracer is no forward, and gets no operation of ours."""
+    (rank,) = checked(
+        run(
+            """
+            model, sgd = build()
+            print(torch.jit.trace(model, torch.ones(1, 4)).graph)
+
+            @torch.compile(backend="eager", fullgraph=True)
+            def loss(x, y):
+                return cross_entropy(model(x), y)
+
+            for x, y in DataLoader(Data(4), batch_size=2):
+                sgd.zero_grad()
+                loss(x, y).backward()
+                sgd.step()
+            """,
+            hosts=1,
+        )
+    )
+
+    assert rank.output.count("aten::") == 1
+    assert "Warning" not in rank.output
+    assert only(rank.training).epochs == (indices(*range(4)),)
+    assert rank.parameters.changed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,12 +34,9 @@ HALF = {name: value.replace("32", "16") for name, value in TRAINED.items()}
         pytest.param(INITIAL, TRAINED, "initial", ["fc.w", "fc.b"], id="initial"),
         pytest.param({**TRAINED, "fc.b": "float32:7"}, TRAINED, "different", ["fc.b"], id="strict-false"),
         pytest.param(
-            {**TRAINED, "fc.b": "float32:7"}, {"fc.b": "float32:7"}, "different", ["fc.b"], id="partly"
-        ),
-        pytest.param(
             {"fc.w": "float32:7"}, {"fc.w": "float32:7"}, "artifact", ["fc.w"], id="other-model-saved"
         ),
-        pytest.param(HALF, HALF, "artifact", [], id="halved-before-saving"),
+        pytest.param(HALF, HALF, "unknown", [], id="halved-before-saving"),
         pytest.param(HALF, TRAINED, "unknown", [], id="halved-when-loaded"),
         pytest.param({"other": "float32:5"}, {}, "unknown", [], id="nothing-in-common"),
         pytest.param({}, {}, "unknown", [], id="no-parameters"),
@@ -68,7 +66,7 @@ def test_failure_and_effects_are_told_in_the_endpoints_paths(task: ServeTask) ->
         "message": "'X'",
         "traceback": 'File "/tmp/x/endpoint/opt/ml/model/code/train.py"',
     }
-    events = [
+    events: list[list[Any]] = [
         ["stage", "import"],
         ["step"],
         ["step"],
@@ -93,7 +91,7 @@ def test_failure_and_effects_are_told_in_the_endpoints_paths(task: ServeTask) ->
 def test_process_that_hung_or_died_failed_in_its_stage(
     task: ServeTask, exit_code: int | None, failure: Failure
 ) -> None:
-    events = [["stage", "import"], ["handler", True, 4], ["stage", "model_fn"]]
+    events: list[list[Any]] = [["stage", "import"], ["handler", True, 4], ["stage", "model_fn"]]
 
     served = read_served(events, Ended(exit_code, 1.0, True, "the end"), 60.0, task, [])
 

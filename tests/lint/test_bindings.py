@@ -6,7 +6,7 @@ import ast
 
 from rules_harness import module_of
 
-from pytest_sagemaker.lint.bindings import UNKNOWN, Bindings
+from pytest_sagemaker.lint.facts.bindings import UNKNOWN, Bindings
 
 WITH = """\
 path = "a"

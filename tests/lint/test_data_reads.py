@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from rules_harness import module_of
 
-from pytest_sagemaker.lint.data_reads import data_reads
+from pytest_sagemaker.lint.facts.data_reads import data_reads
 
 HEAD = """\
 import h5py

@@ -10,7 +10,7 @@ from pytest_sagemaker.lint.module import Module
 from pytest_sagemaker.lint.source import Source
 
 if TYPE_CHECKING:
-    from pytest_sagemaker.lint.distributed import Distributed
+    from pytest_sagemaker.lint.facts.distributed import Distributed
 
 HEAD = "import os\nimport torch\nimport torch.distributed as dist\nimport torch.multiprocessing as mp\n"
 

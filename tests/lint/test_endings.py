@@ -8,7 +8,7 @@ import textwrap
 import pytest
 from rules_harness import module_of
 
-from pytest_sagemaker.lint.endings import falls_through
+from pytest_sagemaker.lint.facts.endings import falls_through
 
 HEAD = """\
 import sys

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from pytest_sagemaker.lint.edits import add_import
-from pytest_sagemaker.lint.mentions import mentions
+from pytest_sagemaker.lint.facts.mentions import mentions
 from pytest_sagemaker.lint.module import Module
 from pytest_sagemaker.lint.source import Source
 from pytest_sagemaker.lint.spelling import is_free, spell

@@ -11,7 +11,7 @@ from pytest_sagemaker.lint.module import Module
 from pytest_sagemaker.lint.source import Source
 
 if TYPE_CHECKING:
-    from pytest_sagemaker.lint.loaders import Loader
+    from pytest_sagemaker.lint.facts.loaders import Loader
 
 HEAD = "from torch.utils.data import DataLoader, DistributedSampler\n"
 

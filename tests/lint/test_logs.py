@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_sagemaker.lint.logs import ROOT, Logs
+from pytest_sagemaker.lint.facts.logs import ROOT, Logs
 from pytest_sagemaker.lint.module import Module
 from pytest_sagemaker.lint.source import Source
 

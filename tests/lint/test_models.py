@@ -8,7 +8,7 @@ import pytest
 from rules_harness import module_of
 
 if TYPE_CHECKING:
-    from pytest_sagemaker.lint.models import Model
+    from pytest_sagemaker.lint.facts.models import Model
 
 HEAD = """\
 import copy

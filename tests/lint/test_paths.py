@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rules_harness import module_of
 
-from pytest_sagemaker.lint.paths import UNREAD
+from pytest_sagemaker.lint.facts.paths import UNREAD
 
 HEAD = "import io, os\nfrom pathlib import Path\nfolder = unknown\nNAME = 'model.pth'\n"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from rules_harness import module_of
 
-from pytest_sagemaker.lint.raw import raw_uses
+from pytest_sagemaker.lint.facts.raw import raw_uses
 
 HEAD = """\
 import argparse, ast, json, os

@@ -8,7 +8,7 @@ import pytest
 from rules_harness import module_of
 
 if TYPE_CHECKING:
-    from pytest_sagemaker.lint.saving import Save
+    from pytest_sagemaker.lint.facts.saving import Save
 
 HEAD = """\
 import argparse, copy, os, torch

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from rules_harness import module_of
 
-from pytest_sagemaker.lint.serving import is_served
+from pytest_sagemaker.lint.facts.serving import is_served
 
 SERVED = """\
 import torch

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_sagemaker.lint.facts.siblings import MAX_FILES
 from pytest_sagemaker.lint.module import Module
-from pytest_sagemaker.lint.siblings import MAX_FILES
 from pytest_sagemaker.lint.source import Source
 
 if TYPE_CHECKING:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Format = Literal["str", "int", "bool", "json", "path"]
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
+class Variable(NamedTuple):
     """One variable of a training container.
 
     `name` ends in `<X>` for a family. `format` is what its text holds: `bool` is `true` or `false`, `json` a

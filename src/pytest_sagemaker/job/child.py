@@ -98,7 +98,7 @@ def leave(code: int) -> NoReturn:
     threading._shutdown()  # type: ignore[attr-defined]  # what Py_Finalize calls has no public name
     atexit._run_exitfuncs()
     for thing in gc.get_objects():  # files left open: the interpreter would close them
-        if isinstance(thing, io.IOBase) and not thing.closed:
+        if issubclass(type(thing), io.IOBase) and not thing.closed:  # a proxy may refuse isinstance
             with suppress(OSError, ValueError):  # a pipe whose other end has gone
                 thing.flush()
     ctypes.CDLL(None).fflush(None)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Failure:
-    """An exception that ended a rank or a handler. `line` is the script's own, 0 where none is on the stack."""
+    """An exception that ended a rank or a handler. `line` is the script's own, 0 where none is."""
 
     kind: str
     message: str

@@ -123,9 +123,10 @@ def compare(
 
     What the parameters were at any time after the first step counts: a script may save its best epoch.
     """
-    if any(module.sharded for module in trained):
-        return "unknown", []
     states = [state for module in trained for state in (module.last, *module.snapshots)]
+    alike = [state for state in states if loaded.keys() & state.keys()]
+    if any(module.sharded for module in trained) or (alike and not any(_shared(loaded, s) for s in alike)):
+        return "unknown", []
     if any(_holds(loaded, state) for state in states):
         return "trained", []
     differing = min(filter(None, (_differing(loaded, state) for state in states)), key=len, default=[])
@@ -149,7 +150,7 @@ def _differing(loaded: Mapping[str, str], state: Mapping[str, str]) -> list[str]
 
 
 def _shared(loaded: Mapping[str, str], state: Mapping[str, str]) -> list[str]:
-    """Parameters of both, of the same type: a model that was halved cannot be compared."""
+    """Parameters of both, of the same type: what was halved cannot be compared."""
     return [
         name
         for name, value in loaded.items()

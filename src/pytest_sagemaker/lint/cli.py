@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -103,7 +102,7 @@ def _one(path: Path | None, selection: Selection, options: Options) -> Report:
     mended = mend(report, partial(lint, selection=selection), unsafe=options.unsafe_fixes)
     if options.diff:
         _emit(patch(source, mended.source))
-        return replace(report, fixed=mended.fixed, troubles=mended.troubles)
+        return report._replace(fixed=mended.fixed, troubles=mended.troubles)
     if path is None:
         _emit(mended.source.encode(mended.source.text) if mended.fixed else raw)
     elif mended.fixed:
@@ -111,7 +110,7 @@ def _one(path: Path | None, selection: Selection, options: Options) -> Report:
             write(path, source, mended.source)
         except OSError as error:
             trouble = f"{source.path}: it cannot be written: {error.strerror or error}"
-            return replace(report, troubles=(*mended.troubles, trouble))
+            return report._replace(troubles=(*mended.troubles, trouble))
     return mended
 
 

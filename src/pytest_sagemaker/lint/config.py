@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_sagemaker.lint.run import rules
 from pytest_sagemaker.lint.selection import Selection
@@ -22,12 +21,11 @@ class UsageError(Exception):
     """What the user asked for cannot be; the message is one line that says what to write instead."""
 
 
-@dataclass(frozen=True)
-class Config:
+class Config(NamedTuple):
     """What a pyproject.toml says. Its patterns are relative to `root`, the folder that it lies in."""
 
     root: Path
-    selection: Selection = field(default_factory=Selection)
+    selection: Selection = Selection()
     per_file_ignores: tuple[tuple[str, tuple[str, ...]], ...] = ()
     exclude: tuple[str, ...] = ()
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pytest_sagemaker.finding import Edit
-    from pytest_sagemaker.lint.leaves import Leaf
+    from pytest_sagemaker.lint.facts.leaves import Leaf
     from pytest_sagemaker.lint.module import Module
 
 _JOINS = ("os.path.join", "pathlib.Path")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import warnings
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_sagemaker.lint.source import Source
@@ -43,11 +42,11 @@ def mend(report: Report, lint: Callable[[Source], Report], *, unsafe: bool) -> R
         text = apply(report.source.text, _fixes(sound))
         if text == report.source.text:
             refused = tuple(_refused(found) for found in fixable if found not in sound)
-            return replace(report, fixed=fixed, troubles=refused)
+            return report._replace(fixed=fixed, troubles=refused)
         fixed += len(_compatible(_fixes(sound)))
-        report = lint(replace(report.source, text=text))
+        report = lint(report.source.with_text(text))
     trouble = f"{report.source.path}: the fixes did not settle in {MAX_PASSES} passes; please report it"
-    return replace(report, fixed=fixed, troubles=(trouble,))
+    return report._replace(fixed=fixed, troubles=(trouble,))
 
 
 def _fixes(findings: Iterable[Finding]) -> list[Fix]:

@@ -8,28 +8,28 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_sagemaker.finding import Fault, Span
-from pytest_sagemaker.lint.arguments import Argument, Namespaces, arguments
-from pytest_sagemaker.lint.contents import Contents
-from pytest_sagemaker.lint.distributed import Distributed
-from pytest_sagemaker.lint.environment import EnvRead, env_reads, env_writes
-from pytest_sagemaker.lint.flow import Flow
-from pytest_sagemaker.lint.leaves import Leaf, Leaves
-from pytest_sagemaker.lint.loaders import Loader, loaders
-from pytest_sagemaker.lint.loading import Load, loading
-from pytest_sagemaker.lint.logs import Logs
-from pytest_sagemaker.lint.model_dir import ModelDir
-from pytest_sagemaker.lint.models import Models
-from pytest_sagemaker.lint.packages import strangers
-from pytest_sagemaker.lint.paths import Paths
-from pytest_sagemaker.lint.saving import Save, Saving
-from pytest_sagemaker.lint.script import Script
-from pytest_sagemaker.lint.serving import Serving, serving
-from pytest_sagemaker.lint.siblings import Siblings
+from pytest_sagemaker.lint.facts.arguments import Argument, Namespaces, arguments
+from pytest_sagemaker.lint.facts.contents import Contents
+from pytest_sagemaker.lint.facts.distributed import Distributed
+from pytest_sagemaker.lint.facts.environment import EnvRead, env_reads, env_writes
+from pytest_sagemaker.lint.facts.flow import Flow
+from pytest_sagemaker.lint.facts.leaves import Leaf, Leaves
+from pytest_sagemaker.lint.facts.loaders import Loader, loaders
+from pytest_sagemaker.lint.facts.loading import Load, loading
+from pytest_sagemaker.lint.facts.logs import Logs
+from pytest_sagemaker.lint.facts.model_dir import ModelDir
+from pytest_sagemaker.lint.facts.models import Models
+from pytest_sagemaker.lint.facts.packages import strangers
+from pytest_sagemaker.lint.facts.paths import Paths
+from pytest_sagemaker.lint.facts.saving import Save, Saving
+from pytest_sagemaker.lint.facts.script import Script
+from pytest_sagemaker.lint.facts.serving import Serving, serving
+from pytest_sagemaker.lint.facts.siblings import Siblings
+from pytest_sagemaker.lint.facts.started import started
+from pytest_sagemaker.lint.facts.training import Training, training
+from pytest_sagemaker.lint.facts.tree import FunctionNode, Tree
+from pytest_sagemaker.lint.facts.work import ImportWork
 from pytest_sagemaker.lint.source import Source
-from pytest_sagemaker.lint.started import started
-from pytest_sagemaker.lint.training import Training, training
-from pytest_sagemaker.lint.tree import FunctionNode, Tree
-from pytest_sagemaker.lint.work import ImportWork
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,8 +44,7 @@ _ANYWHERE = (
 )
 
 
-@dataclass(frozen=True, order=True)
-class Trace:
+class Trace(NamedTuple):
     """A place, as offsets in the text, and what is wrong with it."""
 
     start: int

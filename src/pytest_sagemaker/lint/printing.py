@@ -6,7 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from pytest_sagemaker.lint.edits import insert_after, replace
-from pytest_sagemaker.lint.logs import ROOT
+from pytest_sagemaker.lint.facts.logs import ROOT
 from pytest_sagemaker.lint.spelling import is_free
 
 if TYPE_CHECKING:

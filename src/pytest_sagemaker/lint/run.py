@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_sagemaker.catalogue import Entry, scan
 from pytest_sagemaker.finding import Finding, Span
@@ -27,8 +26,7 @@ INTERNAL_ERROR = "internal-error"
 """The name of a finding that reports a crash of ours, under the code of the rule that crashed."""
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(NamedTuple):
     """What was found in one script, in order of place, and its comments that silence nothing.
 
     `fixed` counts the fixes made before. `troubles` are failures of ours in making them, a line each.

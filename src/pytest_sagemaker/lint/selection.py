@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -14,8 +13,7 @@ DEFAULT_PYFLAKES = frozenset({"F632", "F702", "F706", "F811", "F821", "F822", "F
 """pyflakes codes that are on by default: faults, not style."""
 
 
-@dataclass(frozen=True)
-class Selection:
+class Selection(NamedTuple):
     """Codes or prefixes. With an empty `select` everything at E and W is wanted, and advice (I) is not.
 
     Where a code is both selected and ignored, the longer prefix counts, then `ignore`. Nothing overrules
@@ -45,13 +43,13 @@ class Selection:
         """What the command line asks for over what a config says; its `select` starts anew."""
         if self.select:
             return self
-        return replace(
-            base, extend_select=base.extend_select + self.extend_select, ignore=base.ignore + self.ignore
+        return base._replace(
+            extend_select=base.extend_select + self.extend_select, ignore=base.ignore + self.ignore
         )
 
     def without(self, codes: Iterable[str]) -> Selection:
         """This selection for a file that is spared these codes."""
-        return replace(self, exempt=(*self.exempt, *codes))
+        return self._replace(exempt=(*self.exempt, *codes))
 
 
 def _longest(code: str, prefixes: Iterable[str]) -> int:

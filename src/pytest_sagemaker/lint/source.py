@@ -6,9 +6,8 @@ import io
 import re
 import tokenize
 from bisect import bisect_right
-from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_sagemaker.finding import Span
 
@@ -26,8 +25,7 @@ MAX_NESTING = 200
 _IGNORE = r"#\s*sm-lint:\s*ignore\[(?P<codes>[^\]]*)\]|#\s*noqa:\s*(?P<noqa>[A-Z]+\d+(?:[,\s]+[A-Z]+\d+)*)"
 
 
-@dataclass(frozen=True)
-class Ignore:
+class Ignore(NamedTuple):
     """One suppression comment: the codes it names on its line. `ours` if written `sm-lint: ignore[...]`."""
 
     line: int
@@ -36,23 +34,26 @@ class Ignore:
     span: Span
 
 
-@dataclass(frozen=True)
 class Source:
     """A decoded script. `text` has no BOM and keeps its line endings; `encoding` writes it back unchanged.
 
-    A file that cannot be read has no text, and `unreadable` says why and what to do.
+    A file that cannot be read has no text, and `unreadable` says why and what to do. Never changed: see
+    `with_text`.
     """
 
-    path: str
-    text: str
-    encoding: str = "utf-8"
-    bom: bool = False
-    unreadable: str = ""
-    _starts: tuple[int, ...] = field(init=False, repr=False, compare=False, default=())
+    def __init__(
+        self, path: str, text: str, encoding: str = "utf-8", bom: bool = False, unreadable: str = ""
+    ) -> None:
+        self.path = path
+        self.text = text
+        self.encoding = encoding
+        self.bom = bom
+        self.unreadable = unreadable
+        self._starts = (0, *(found.end() for found in re.finditer(r"\r\n|\r|\n", text)))
 
-    def __post_init__(self) -> None:
-        starts = [0, *(found.end() for found in re.finditer(r"\r\n|\r|\n", self.text))]
-        object.__setattr__(self, "_starts", tuple(starts))
+    def with_text(self, text: str) -> Source:
+        """This file with another text."""
+        return Source(self.path, text, self.encoding, self.bom)
 
     @classmethod
     def decode(cls, path: str, raw: bytes) -> Source:
@@ -118,7 +119,7 @@ class Source:
         head = self.text[start : start + utf8_column]
         if head.isascii():
             return start + utf8_column
-        return start + len(self.line(line).encode()[:utf8_column].decode())
+        return start + len(head.encode()[:utf8_column].decode())
 
     def span(self, start: int, end: int) -> Span:
         """The lines and columns between two offsets."""

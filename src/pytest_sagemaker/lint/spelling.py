@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from pytest_sagemaker.lint.tree import CANONICAL
+from pytest_sagemaker.lint.facts.tree import CANONICAL
 
 if TYPE_CHECKING:
     from pytest_sagemaker.lint.module import Module

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_sagemaker.job.spec import Launcher
-    from pytest_sagemaker.lint.arguments import Argument
+    from pytest_sagemaker.lint.facts.arguments import Argument
 
 # Two epochs, so that reshuffling can be judged; batches that give each rank several steps on 60 samples.
 _SMALL = {

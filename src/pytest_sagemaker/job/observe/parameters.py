@@ -7,7 +7,7 @@ import os
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 import torch.distributed
@@ -18,6 +18,7 @@ from pytest_sagemaker.job.observe.content import tensor_digest, tensors_in
 from pytest_sagemaker.job.observe.patching import before
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from pytest_sagemaker.job.observe.recorder import Recorder
@@ -28,12 +29,31 @@ _INPUT_BYTES = 1 << 26
 _COPIES = 50  # snapshots for copies of weights; then one in twenty steps: some scripts copy at every step
 
 
+class _Named(Protocol):
+    """What has parameters with names."""
+
+    def named_parameters(self) -> Iterable[tuple[str, torch.Tensor]]: ...
+
+
+@dataclass
+class _Loose:
+    """The parameters of an optimizer whose modules were not seen: there are none, or they run compiled."""
+
+    optimizer: torch.optim.Optimizer
+
+    def named_parameters(self) -> Iterable[tuple[str, torch.Tensor]]:
+        for number, group in enumerate(self.optimizer.param_groups):
+            for place, parameter in enumerate(group["params"]):
+                yield f"{number}.{place}", parameter
+
+
 @dataclass(eq=False)
 class Root:
     """A module that was called from outside any other."""
 
     module: weakref.ref[torch.nn.Module]
     trainable: bool
+    sharded: bool = False
     met: bool = False
     trained: bool = False
     initial: dict[str, str] = field(default_factory=dict)
@@ -50,9 +70,7 @@ class Parameters:
         self._recorder = recorder
         self._inputs = inputs
         self._roots: dict[int, Root] = {}  # by identity
-        self._trained: list[
-            torch.nn.Module
-        ] = []  # kept: a script may drop its model before the last snapshot
+        self._trained: list[_Named] = []  # kept alive: a script may drop its model before the end
         self._changed = False  # since the last snapshot
         self._steps = self._snapshots = 0
         for owner, name in ((torch, "save"), (torch.nn.Module, "load_state_dict")):
@@ -85,7 +103,8 @@ class Parameters:
         """Called before the first forward that gradients may flow through."""
         root.met = True
         module = root.module()
-        if module is not None and sharded(module):  # in a backward pass the shards are gathered
+        if module is not None and sharded(module):  # a backward pass has gathered the shards
+            root.sharded = True
             root.initial = digests(module)
         if self._inputs:
             root.given = some_rows(args, kwargs)
@@ -98,12 +117,19 @@ class Parameters:
             return
         self._trained.append(module)
         number, kind = len(self._trained), type(bare(module)).__name__
-        self._recorder.emit("initial", number, kind, sharded(module), root.initial or digests(module))
+        self._recorder.emit("initial", number, kind, root.sharded, root.initial or digests(module))
         if self._inputs and root.given is not None:
             draft = self._inputs / f"input-{number}.{os.getpid()}"  # several processes may train for rank 0
             save(root.given, draft)
             draft.replace(draft.with_suffix(".pt"))
         root.given = None
+
+    def stepping(self, optimizer: torch.optim.Optimizer) -> None:
+        """Called before each optimizer step."""
+        if not self._trained:
+            loose = _Loose(optimizer)
+            self._trained.append(loose)
+            self._recorder.emit("initial", 1, type(optimizer).__name__, False, digests(loose))
 
     def stepped(self) -> None:
         """Called after each optimizer step."""
@@ -124,7 +150,7 @@ class Parameters:
             self.snapshot()
 
 
-def digests(module: torch.nn.Module) -> dict[str, str]:
+def digests(module: _Named) -> dict[str, str]:
     """Type and digest of each parameter, under its name in the bare module."""
     return tensor_digests(dict(module.named_parameters()))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.optim.optimizer import register_optimizer_step_post_hook
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from pytest_sagemaker.job.observe.content import row_digests, tensors_in
 from pytest_sagemaker.job.observe.patching import wrap
@@ -24,9 +24,9 @@ _Forward = tuple["Root", int, Any]  # a module, the number of its call, what it 
 class Training:
     """Numbers the forwards of modules with parameters, and says which of them a backward pass reached.
 
-    One forward before a backward pass is taken for its cause. Where there were several, hooks on the graph nodes
-    of their outputs tell exactly: they are no part of the tensors and return nothing, so gradients stay what
-    they are.
+    One forward before a backward pass is taken for its cause. Where there were several, hooks on the graph
+    nodes of their outputs tell exactly: they are no part of the tensors and return nothing, so gradients stay
+    what they are.
     """
 
     def __init__(self, recorder: Recorder, reads: Reads, parameters: Parameters) -> None:
@@ -43,6 +43,7 @@ class Training:
         wrap(torch.nn.Module, "__call__", self._called)
         wrap(torch.autograd, "backward", self._backward)
         wrap(torch.autograd, "grad", self._backward)
+        register_optimizer_step_pre_hook(lambda optimizer, *_: parameters.stepping(optimizer))
         register_optimizer_step_post_hook(self._stepped)
 
     def _called(self, original: Callable[..., Any]) -> Callable[..., Any]:
@@ -50,7 +51,7 @@ class Training:
             if self._inside or not (module._parameters or module._modules):
                 return original(module, *args, **kwargs)
             root = self._parameters.root(module)
-            if not root.trainable:
+            if not root.trainable or _is_traced():
                 return original(module, *args, **kwargs)
             self._forwards = number = self._forwards + 1
             learns = torch.is_grad_enabled()
@@ -116,3 +117,8 @@ class Training:
         self._recorder.emit("step", id(optimizer))
         self._parameters.stepped()
         self._recorder.flush_now_and_then()
+
+
+def _is_traced() -> bool:
+    """Whether a call only shows its operations, to a compiler or a tracer: its tensors may hold nothing."""
+    return torch.compiler.is_compiling() or torch.jit.is_tracing() or torch._C._len_torch_dispatch_stack() > 0

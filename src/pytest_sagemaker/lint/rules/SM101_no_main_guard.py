@@ -27,13 +27,13 @@ from typing import TYPE_CHECKING
 
 from pytest_sagemaker.finding import Edit, Fault, Fix
 from pytest_sagemaker.lint.edits import indent_of
-from pytest_sagemaker.lint.work import DOWNLOADS, MAKES_A_GROUP, PARSES_LINE, TRAINS
+from pytest_sagemaker.lint.facts.work import DOWNLOADS, MAKES_A_GROUP, PARSES_LINE, TRAINS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pytest_sagemaker.lint.facts.work import Work
     from pytest_sagemaker.lint.module import Module
-    from pytest_sagemaker.lint.work import Work
 
 SEVERITY = "E"
 

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_sagemaker.finding import Fault
+    from pytest_sagemaker.lint.facts.tree import FunctionNode
     from pytest_sagemaker.lint.module import Module
-    from pytest_sagemaker.lint.tree import FunctionNode
 
 SEVERITY = "E"
 

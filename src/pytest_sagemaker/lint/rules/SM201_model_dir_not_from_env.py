@@ -24,7 +24,6 @@ https://github.com/aws/sagemaker-training-toolkit/blob/master/ENVIRONMENT_VARIAB
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_sagemaker.contract import nearest
@@ -35,8 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_sagemaker.finding import Fault
+    from pytest_sagemaker.lint.facts.saving import Save
     from pytest_sagemaker.lint.module import Module
-    from pytest_sagemaker.lint.saving import Save
 
 SEVERITY = "E"
 
@@ -251,7 +250,7 @@ def check(module: Module) -> Iterator[Fault]:
         fix=_fix(module, saves),
         severity="W" if sendable else None,
     )
-    yield replace(fault, evidence=tuple(f"line {save.node.lineno}: saved here too" for save in saves[1:]))
+    yield fault._replace(evidence=tuple(f"line {save.node.lineno}: saved here too" for save in saves[1:]))
 
 
 def _is_of_model(save: Save) -> bool:

@@ -26,21 +26,20 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_sagemaker.contract import nearest
 from pytest_sagemaker.finding import Fix
 from pytest_sagemaker.lint.container_paths import can_be_sent, take_variable
-from pytest_sagemaker.lint.data_reads import DataRead, data_reads
-from pytest_sagemaker.lint.saving import in_sight
+from pytest_sagemaker.lint.facts.data_reads import DataRead, data_reads
+from pytest_sagemaker.lint.facts.saving import in_sight
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_sagemaker.finding import Fault, Severity
-    from pytest_sagemaker.lint.leaves import Leaf
+    from pytest_sagemaker.lint.facts.leaves import Leaf
     from pytest_sagemaker.lint.module import Module
 
 SEVERITY = "E"
@@ -228,7 +227,7 @@ def check(module: Module) -> Iterator[Fault]:
         fix=_fix(module, own),
         severity=severity,
     )
-    yield replace(fault, evidence=tuple(f"line {read.call.lineno}: read here too" for read in own[1:]))
+    yield fault._replace(evidence=tuple(f"line {read.call.lineno}: read here too" for read in own[1:]))
 
 
 def _outcome(module: Module, reads: list[DataRead]) -> tuple[str, Severity | None]:

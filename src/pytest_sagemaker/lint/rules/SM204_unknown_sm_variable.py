@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_sagemaker.finding import Fault
-    from pytest_sagemaker.lint.environment import EnvRead
+    from pytest_sagemaker.lint.facts.environment import EnvRead
     from pytest_sagemaker.lint.module import Module
 
 SEVERITY = "E"

@@ -23,8 +23,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_sagemaker.finding import Fix
-from pytest_sagemaker.lint.arguments import BOOL_PARSER
 from pytest_sagemaker.lint.edits import replace
+from pytest_sagemaker.lint.facts.arguments import BOOL_PARSER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -28,13 +28,13 @@ from typing import TYPE_CHECKING
 
 from pytest_sagemaker.finding import Fix
 from pytest_sagemaker.lint.edits import add_import, replace
-from pytest_sagemaker.lint.raw import SPLITTERS, raw_read
+from pytest_sagemaker.lint.facts.raw import SPLITTERS, raw_read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_sagemaker.finding import Fault
-    from pytest_sagemaker.lint.arguments import Argument
+    from pytest_sagemaker.lint.facts.arguments import Argument
     from pytest_sagemaker.lint.module import Module
 
 SEVERITY = "W"

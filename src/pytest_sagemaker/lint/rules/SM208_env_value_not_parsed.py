@@ -22,19 +22,18 @@ https://docs.python.org/3/library/argparse.html#default
 from __future__ import annotations
 
 import ast
-from dataclasses import replace as changed
 from typing import TYPE_CHECKING
 
 from pytest_sagemaker.finding import Edit, Fix
 from pytest_sagemaker.lint.edits import add_import, in_f_string, set_keyword
-from pytest_sagemaker.lint.raw import PARSERS, RawUse, kind, raw_read, raw_uses
+from pytest_sagemaker.lint.facts.raw import PARSERS, RawUse, kind, raw_read, raw_uses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_sagemaker.finding import Fault
-    from pytest_sagemaker.lint.arguments import Argument
-    from pytest_sagemaker.lint.environment import EnvRead
+    from pytest_sagemaker.lint.facts.arguments import Argument
+    from pytest_sagemaker.lint.facts.environment import EnvRead
     from pytest_sagemaker.lint.module import Module
 
 SEVERITY = "E"
@@ -189,7 +188,7 @@ def check(module: Module) -> Iterator[Fault]:
             help=f"parse it: {parser}(...)",
             fix=_fix(module, read, parser, uses),
         )
-        yield changed(fault, evidence=tuple(f"line {use.node.lineno}: {use.says}" for use in elsewhere[1:]))
+        yield fault._replace(evidence=tuple(f"line {use.node.lineno}: {use.says}" for use in elsewhere[1:]))
 
 
 def _fix(module: Module, read: EnvRead, parser: str, uses: list[RawUse]) -> Fix | None:

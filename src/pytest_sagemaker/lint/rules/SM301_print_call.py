@@ -27,7 +27,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_sagemaker.finding import Fix
-from pytest_sagemaker.lint.logs import ROOT
+from pytest_sagemaker.lint.facts.logs import ROOT
 from pytest_sagemaker.lint.printing import new_logger, record
 
 if TYPE_CHECKING:

@@ -26,14 +26,14 @@ from typing import TYPE_CHECKING
 
 from pytest_sagemaker.finding import Fix
 from pytest_sagemaker.lint.edits import add_import, insert_after, insert_before, set_keyword
-from pytest_sagemaker.lint.logs import ROOT, lineage
+from pytest_sagemaker.lint.facts.logs import ROOT, lineage
 from pytest_sagemaker.lint.spelling import is_free, spell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_sagemaker.finding import Edit, Fault
-    from pytest_sagemaker.lint.logs import Record
+    from pytest_sagemaker.lint.facts.logs import Record
     from pytest_sagemaker.lint.module import Module
 
 SEVERITY = "E"

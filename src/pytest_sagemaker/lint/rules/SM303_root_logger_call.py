@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 from pytest_sagemaker.finding import Fix
 from pytest_sagemaker.lint.edits import replace
-from pytest_sagemaker.lint.logs import LEVELS, ROOT
+from pytest_sagemaker.lint.facts.logs import LEVELS, ROOT
 
 if TYPE_CHECKING:
     import ast

@@ -28,15 +28,15 @@ from typing import TYPE_CHECKING
 
 from pytest_sagemaker.finding import Fix
 from pytest_sagemaker.lint.edits import remove_keyword, set_keyword
-from pytest_sagemaker.lint.loaders import DISTRIBUTED_SAMPLER
-from pytest_sagemaker.lint.mentions import mentions
+from pytest_sagemaker.lint.facts.loaders import DISTRIBUTED_SAMPLER
+from pytest_sagemaker.lint.facts.mentions import mentions
 from pytest_sagemaker.lint.spelling import spell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_sagemaker.finding import Fault
-    from pytest_sagemaker.lint.loaders import Loader
+    from pytest_sagemaker.lint.facts.loaders import Loader
     from pytest_sagemaker.lint.module import Module
 
 SEVERITY = "E"

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_sagemaker.finding import Fault
-    from pytest_sagemaker.lint.flow import Value
-    from pytest_sagemaker.lint.loaders import Loader
+    from pytest_sagemaker.lint.facts.flow import Value
+    from pytest_sagemaker.lint.facts.loaders import Loader
     from pytest_sagemaker.lint.module import Module
 
 SEVERITY = "E"

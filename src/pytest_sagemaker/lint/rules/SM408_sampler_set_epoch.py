@@ -28,15 +28,15 @@ from typing import TYPE_CHECKING
 
 from pytest_sagemaker.finding import Fix
 from pytest_sagemaker.lint.edits import insert_before
-from pytest_sagemaker.lint.epochs import loop_over_epochs, rebinds, repeats
-from pytest_sagemaker.lint.loaders import DISTRIBUTED_SAMPLER
+from pytest_sagemaker.lint.facts.epochs import loop_over_epochs, rebinds, repeats
+from pytest_sagemaker.lint.facts.loaders import DISTRIBUTED_SAMPLER
 from pytest_sagemaker.lint.spelling import spell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_sagemaker.finding import Fault
-    from pytest_sagemaker.lint.loaders import Loader
+    from pytest_sagemaker.lint.facts.loaders import Loader
     from pytest_sagemaker.lint.module import Module
 
 SEVERITY = "W"

@@ -26,15 +26,15 @@ from typing import TYPE_CHECKING
 
 from pytest_sagemaker.finding import Fix
 from pytest_sagemaker.lint.edits import indent_of, replace
-from pytest_sagemaker.lint.mentions import mentions
+from pytest_sagemaker.lint.facts.mentions import mentions
 from pytest_sagemaker.lint.spelling import spell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_sagemaker.finding import Fault
+    from pytest_sagemaker.lint.facts.saving import Save
     from pytest_sagemaker.lint.module import Module
-    from pytest_sagemaker.lint.saving import Save
 
 SEVERITY = "W"
 

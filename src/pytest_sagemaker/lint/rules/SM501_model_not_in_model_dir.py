@@ -27,15 +27,15 @@ import ast
 from typing import TYPE_CHECKING
 
 from pytest_sagemaker.lint.container_paths import can_be_sent
-from pytest_sagemaker.lint.saving import MODEL_DIR
+from pytest_sagemaker.lint.facts.saving import MODEL_DIR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_sagemaker.finding import Fault
-    from pytest_sagemaker.lint.leaves import Leaf
+    from pytest_sagemaker.lint.facts.leaves import Leaf
+    from pytest_sagemaker.lint.facts.saving import Save
     from pytest_sagemaker.lint.module import Module
-    from pytest_sagemaker.lint.saving import Save
 
 SEVERITY = "E"
 

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_sagemaker.finding import Fault
-    from pytest_sagemaker.lint.models import Model
+    from pytest_sagemaker.lint.facts.models import Model
+    from pytest_sagemaker.lint.facts.saving import Save
     from pytest_sagemaker.lint.module import Module
-    from pytest_sagemaker.lint.saving import Save
 
 SEVERITY = "E"
 

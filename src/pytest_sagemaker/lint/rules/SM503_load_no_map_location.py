@@ -29,13 +29,13 @@ from typing import TYPE_CHECKING
 
 from pytest_sagemaker.finding import Fix
 from pytest_sagemaker.lint.edits import set_keyword
-from pytest_sagemaker.lint.loading import saved_by
+from pytest_sagemaker.lint.facts.loading import saved_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_sagemaker.finding import Fault
-    from pytest_sagemaker.lint.loading import Load
+    from pytest_sagemaker.lint.facts.loading import Load
     from pytest_sagemaker.lint.module import Module
 
 SEVERITY = "E"

@@ -27,15 +27,15 @@ import ast
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_sagemaker.lint.serving import endpoint
+from pytest_sagemaker.lint.facts.serving import endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_sagemaker.finding import Fault
-    from pytest_sagemaker.lint.loading import Load
+    from pytest_sagemaker.lint.facts.loading import Load
+    from pytest_sagemaker.lint.facts.saving import Save
     from pytest_sagemaker.lint.module import Module
-    from pytest_sagemaker.lint.saving import Save
 
 SEVERITY = "E"
 

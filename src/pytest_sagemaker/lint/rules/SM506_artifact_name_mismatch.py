@@ -26,14 +26,14 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_sagemaker.lint.saving import is_model_dir
-from pytest_sagemaker.lint.serving import endpoint
+from pytest_sagemaker.lint.facts.saving import is_model_dir
+from pytest_sagemaker.lint.facts.serving import endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_sagemaker.finding import Fault
-    from pytest_sagemaker.lint.loading import Load
+    from pytest_sagemaker.lint.facts.loading import Load
     from pytest_sagemaker.lint.module import Module
 
 SEVERITY = "E"

@@ -28,14 +28,14 @@ from typing import TYPE_CHECKING
 
 from pytest_sagemaker.finding import Fix
 from pytest_sagemaker.lint.edits import add_import, insert_after, insert_before
-from pytest_sagemaker.lint.paths import Gap
+from pytest_sagemaker.lint.facts.paths import Gap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_sagemaker.finding import Fault
+    from pytest_sagemaker.lint.facts.saving import Save
     from pytest_sagemaker.lint.module import Module
-    from pytest_sagemaker.lint.saving import Save
 
 SEVERITY = "W"
 

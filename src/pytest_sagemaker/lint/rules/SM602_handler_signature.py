@@ -27,15 +27,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_sagemaker.lint.serving import is_served
+from pytest_sagemaker.lint.facts.serving import is_served
 
 if TYPE_CHECKING:
     import ast
     from collections.abc import Iterator
 
     from pytest_sagemaker.finding import Fault
+    from pytest_sagemaker.lint.facts.tree import FunctionNode
     from pytest_sagemaker.lint.module import Module
-    from pytest_sagemaker.lint.tree import FunctionNode
 
 SEVERITY = "E"
 

@@ -26,16 +26,16 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from pytest_sagemaker.lint.endings import falls_through
-from pytest_sagemaker.lint.loading import saved_by
-from pytest_sagemaker.lint.serving import is_served, reach
+from pytest_sagemaker.lint.facts.endings import falls_through
+from pytest_sagemaker.lint.facts.loading import saved_by
+from pytest_sagemaker.lint.facts.serving import is_served, reach
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_sagemaker.finding import Fault
+    from pytest_sagemaker.lint.facts.tree import FunctionNode
     from pytest_sagemaker.lint.module import Module
-    from pytest_sagemaker.lint.tree import FunctionNode
 
 SEVERITY = "E"
 

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_sagemaker.lint.bindings import UNKNOWN, Bindings
+from pytest_sagemaker.lint.facts.bindings import UNKNOWN, Bindings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_sagemaker.lint.tree import FunctionNode, Tree
+    from pytest_sagemaker.lint.facts.tree import FunctionNode, Tree
 
 MAX_STEPS = 400
 """A trail longer than this is given up as unknown."""
 
 
-@dataclass(frozen=True)
-class Value:
+class Value(NamedTuple):
     """One origin of an expression.
 
     `node` is the expression where the trail ends, the parameter (`ast.arg`) of a function that nobody in

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,8 +23,7 @@ _PATH_KEYWORDS = ("root", "path", "io", "source", "file", "fname", "filepath_or_
 _DATA_SUFFIXES = {".csv", ".tsv", ".jsonl", ".npy", ".npz", ".parquet", ".h5", ".hdf5", ".arrow"}
 
 
-@dataclass(frozen=True)
-class DataRead:
+class DataRead(NamedTuple):
     """One call that reads data. `is_file`: its path is a file's, else a folder's.
 
     `downloads`: the call may fetch what is missing.

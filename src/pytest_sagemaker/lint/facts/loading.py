@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from pytest_sagemaker.lint.models import is_network
-from pytest_sagemaker.lint.saving import argument
+from pytest_sagemaker.lint.facts.models import is_network
+from pytest_sagemaker.lint.facts.saving import argument
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_sagemaker.lint.flow import Flow
+    from pytest_sagemaker.lint.facts.flow import Flow
+    from pytest_sagemaker.lint.facts.paths import Paths
+    from pytest_sagemaker.lint.facts.saving import Save
+    from pytest_sagemaker.lint.facts.tree import Tree
     from pytest_sagemaker.lint.module import Module
-    from pytest_sagemaker.lint.paths import Paths
-    from pytest_sagemaker.lint.saving import Save
-    from pytest_sagemaker.lint.tree import Tree
 
 _LOADS: dict[str, Literal["torch", "script", "safetensors"]] = {
     "torch.load": "torch",
@@ -26,8 +25,7 @@ _LOADS: dict[str, Literal["torch", "script", "safetensors"]] = {
 }
 
 
-@dataclass(frozen=True)
-class Load:
+class Load(NamedTuple):
     """One call that reads a file of tensors.
 
     `name` is the file name where it is written in the script, else empty. `into` are the `load_state_dict`

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_sagemaker.lint.arguments import PARSES
-from pytest_sagemaker.lint.distributed import MAKES_GROUP
+from pytest_sagemaker.lint.facts.arguments import PARSES
+from pytest_sagemaker.lint.facts.distributed import MAKES_GROUP
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from pytest_sagemaker.lint.facts.tree import FunctionNode
     from pytest_sagemaker.lint.module import Module
-    from pytest_sagemaker.lint.tree import FunctionNode
 
 PARSES_LINE = "the command line is parsed"
 MAKES_A_GROUP = "a process group is made"
@@ -30,8 +29,7 @@ _BUILDS_PARSER = {"add_argument", "add_argument_group", "add_mutually_exclusive_
 _LAUNCHERS = ("fire.Fire", "torch.multiprocessing.spawn", "accelerate.notebook_launcher")
 
 
-@dataclass(frozen=True)
-class Work:
+class Work(NamedTuple):
     """A call that runs at import, the top-level statement that it stands in, and what it comes to."""
 
     call: ast.Call

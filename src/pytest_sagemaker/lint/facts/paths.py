@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from pytest_sagemaker.lint.leaves import Leaf
+from pytest_sagemaker.lint.facts.leaves import Leaf
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_sagemaker.lint.flow import Flow
-    from pytest_sagemaker.lint.leaves import Leaves
-    from pytest_sagemaker.lint.tree import Tree
+    from pytest_sagemaker.lint.facts.flow import Flow
+    from pytest_sagemaker.lint.facts.leaves import Leaves
+    from pytest_sagemaker.lint.facts.tree import Tree
 
 MAX_SPELLINGS = 8
 """A path with more spellings than this is given up as unknown."""
@@ -31,8 +30,7 @@ _SAME_METHODS = {"open", "resolve", "absolute", "expanduser", "as_posix"}
 _PLACEHOLDER = re.compile(r"%[-+0-9.]*[a-z]|\{[^{}]*\}")
 
 
-@dataclass(frozen=True)
-class Gap:
+class Gap(NamedTuple):
     """A part of a path that is not written out: `args.model_dir`, `epoch`."""
 
     node: ast.expr | None = None

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from pytest_sagemaker.lint.models import UNKNOWN_MODEL, Model, is_network
+from pytest_sagemaker.lint.facts.models import UNKNOWN_MODEL, Model, is_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pytest_sagemaker.lint.flow import Flow
-    from pytest_sagemaker.lint.models import Models
-    from pytest_sagemaker.lint.tree import Tree
+    from pytest_sagemaker.lint.facts.flow import Flow
+    from pytest_sagemaker.lint.facts.models import Models
+    from pytest_sagemaker.lint.facts.tree import Tree
 
 Kind = Literal["state_dict", "checkpoint", "module", "script", "other", "unknown"]
 """`checkpoint` is a dict that holds a state_dict or a whole network; `other` holds no weights at all."""
@@ -25,8 +24,7 @@ _COPIES = ("copy.copy", "copy.deepcopy", "dict", "collections.OrderedDict")
 _STATE_GETTERS = ("get_state_dict", "get_model_state_dict", "get_peft_model_state_dict")
 
 
-@dataclass(frozen=True)
-class Content:
+class Content(NamedTuple):
     """What is saved. `models` are the networks whose weights it holds, `on_cpu` if all tensors are there."""
 
     kind: Kind
@@ -128,9 +126,9 @@ class Contents:
             return UNKNOWN_CONTENT
         content = self.of(source.func.value, frame, depth + 1)
         if not (isinstance(target, ast.Tuple) and ast.unparse(target.elts[0]) == ast.unparse(node.key)):
-            content = replace(content, models=tuple(replace(m, wrapped=None) for m in content.models))
+            content = content._replace(models=tuple(m._replace(wrapped=None) for m in content.models))
         moves = [part for part in ast.walk(node.value) if isinstance(part, ast.Call)]
-        return replace(content, on_cpu=content.on_cpu or any(map(self._models.moves_to_cpu, moves)))
+        return content._replace(on_cpu=content.on_cpu or any(map(self._models.moves_to_cpu, moves)))
 
 
 def _networks(contents: Sequence[Content]) -> tuple[Model, ...]:

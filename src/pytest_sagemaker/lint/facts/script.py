@@ -8,11 +8,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_sagemaker.lint.siblings import entries, text_of
+from pytest_sagemaker.lint.facts.siblings import entries, text_of
 
 if TYPE_CHECKING:
+    from pytest_sagemaker.lint.facts.tree import FunctionNode
     from pytest_sagemaker.lint.module import Module
-    from pytest_sagemaker.lint.tree import FunctionNode
 
 MAX_FILES = 30
 """How many files beside a script are read for a launch."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from pytest_sagemaker.lint.flow import Flow
-    from pytest_sagemaker.lint.tree import Tree
+    from pytest_sagemaker.lint.facts.flow import Flow
+    from pytest_sagemaker.lint.facts.tree import Tree
 
 BOOL_PARSER = 'lambda text: str(text).lower() in ("true", "1", "yes", "y", "on")'
 """What fixes write as the `type` of a yes-or-no option: it reads `True` (toolkit), `true` (ModelTrainer)."""
@@ -17,8 +16,7 @@ BOOL_PARSER = 'lambda text: str(text).lower() in ("true", "1", "yes", "y", "on")
 PARSES = ("parse_args", "parse_known_args", "parse_intermixed_args")
 
 
-@dataclass(frozen=True)
-class Argument:
+class Argument(NamedTuple):
     """One `add_argument` call: `type`, `default`, `action` and `nargs` are expressions, None if absent."""
 
     node: ast.Call

@@ -6,7 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_sagemaker.lint.tree import FunctionNode, Tree
+    from pytest_sagemaker.lint.facts.tree import FunctionNode, Tree
 
 _BY_NAME = ("globals", "eval", "exec", "fire.Fire", "runpy.run_module")
 """Calls that can find a function by its name in a text: then nothing can be ruled out."""

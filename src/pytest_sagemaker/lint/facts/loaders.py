@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from pytest_sagemaker.lint.keywords import keywords
+from pytest_sagemaker.lint.facts.keywords import keywords
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_sagemaker.lint.flow import Flow, Value
-    from pytest_sagemaker.lint.training import Training
-    from pytest_sagemaker.lint.tree import FunctionNode, Tree
+    from pytest_sagemaker.lint.facts.flow import Flow, Value
+    from pytest_sagemaker.lint.facts.training import Training
+    from pytest_sagemaker.lint.facts.tree import FunctionNode, Tree
 
 Purpose = Literal["training", "evaluation", "unknown"]
 Loop: TypeAlias = "ast.For | ast.While"
@@ -26,8 +25,7 @@ _POSITIONS = ("dataset", "batch_size", "shuffle", "sampler", "batch_sampler")
 _EVALUATION_WORDS = {"val", "valid", "validation", "dev", "test", "eval", "evaluate", "predict"}
 
 
-@dataclass(frozen=True)
-class Loader:
+class Loader(NamedTuple):
     """One DataLoader call. An argument has every value that it can have; none where it is not passed.
 
     `complete`: nothing else can be passed (no `**kwargs` from elsewhere). `samplers` are the origins of the

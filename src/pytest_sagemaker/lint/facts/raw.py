@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_sagemaker.contract import lookup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_sagemaker.lint.environment import EnvRead
+    from pytest_sagemaker.lint.facts.environment import EnvRead
     from pytest_sagemaker.lint.module import Module
 
 PARSERS = {"int", "float", "bool", "str", "json.loads", "ast.literal_eval", "eval", "yaml.safe_load"}
@@ -29,8 +28,7 @@ _WALKERS = {"len", "enumerate", "sorted", "list", "set", "tuple", "iter", "rever
 _METHODS = ("index", "get", "items", "keys", "values", "append")
 
 
-@dataclass(frozen=True)
-class RawUse:
+class RawUse(NamedTuple):
     """A place that takes a variable's text for a number or a list, and what happens there."""
 
     read: EnvRead

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pytest_sagemaker.lint.tree import Scope, Tree
+    from pytest_sagemaker.lint.facts.tree import Scope, Tree
 
 
-@dataclass(frozen=True)
-class Binding:
+class Binding(NamedTuple):
     """One way a name gets its value. `value` is None where the value cannot be read off (a loop).
 
     `item` is the position in `value` when a tuple is unpacked. `parameter` is set for a function's own. The

@@ -8,11 +8,11 @@ from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from pytest_sagemaker.lint.mentions import mentions
+from pytest_sagemaker.lint.facts.mentions import mentions
 
 if TYPE_CHECKING:
-    from pytest_sagemaker.lint.flow import Flow
-    from pytest_sagemaker.lint.tree import FunctionNode, Tree
+    from pytest_sagemaker.lint.facts.flow import Flow
+    from pytest_sagemaker.lint.facts.tree import FunctionNode, Tree
 
 MAKES_GROUP = (
     "torch.distributed.init_process_group",

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from pytest_sagemaker.lint.arguments import Argument, Namespaces
-    from pytest_sagemaker.lint.environment import EnvRead
-    from pytest_sagemaker.lint.flow import Flow
-    from pytest_sagemaker.lint.tree import Tree
+    from pytest_sagemaker.lint.facts.arguments import Argument, Namespaces
+    from pytest_sagemaker.lint.facts.environment import EnvRead
+    from pytest_sagemaker.lint.facts.flow import Flow
+    from pytest_sagemaker.lint.facts.tree import Tree
 
 Kind = Literal["constant", "env", "argument", "parameter", "file", "call", "unknown"]
 
@@ -34,8 +33,7 @@ _METHODS = {
 """Methods whose result is made of their object and their arguments."""
 
 
-@dataclass(frozen=True)
-class Leaf:
+class Leaf(NamedTuple):
     """One thing that a value is made of.
 
     `text` is the constant, the variable's name, the argument's dest, the parameter as `function.name`, or

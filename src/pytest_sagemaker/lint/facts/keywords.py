@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_sagemaker.lint.flow import Flow
-    from pytest_sagemaker.lint.tree import FunctionNode, Tree
+    from pytest_sagemaker.lint.facts.flow import Flow
+    from pytest_sagemaker.lint.facts.tree import FunctionNode, Tree
 
 
-@dataclass
 class Keywords:
     """The values that each keyword can have. Not `complete` where something else may be passed too."""
 
-    values: dict[str, list[ast.expr]] = field(default_factory=dict)
-    complete: bool = True
+    def __init__(self) -> None:
+        self.values: dict[str, list[ast.expr]] = {}
+        self.complete = True
 
     def add(self, name: str, value: ast.expr) -> None:
         """One more value of a keyword."""

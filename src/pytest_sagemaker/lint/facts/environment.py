@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pytest_sagemaker.contract import KNOWN_NAMES
 
 if TYPE_CHECKING:
-    from pytest_sagemaker.lint.flow import Flow
-    from pytest_sagemaker.lint.tree import Tree
+    from pytest_sagemaker.lint.facts.flow import Flow
+    from pytest_sagemaker.lint.facts.tree import Tree
 
 TOOLKIT_ENVIRONMENTS = (
     "sagemaker_training.environment.Environment",
@@ -28,8 +27,7 @@ _TOOLKIT_ATTRIBUTES = frozenset(name.removeprefix("SM_").lower() for name in KNO
 }
 
 
-@dataclass(frozen=True)
-class EnvRead:
+class EnvRead(NamedTuple):
     """One read of one variable.
 
     `how` is `subscript` (a KeyError where it is missing), `get`, or `toolkit` (an attribute of the

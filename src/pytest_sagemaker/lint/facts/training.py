@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from pytest_sagemaker.lint.flow import Flow
-    from pytest_sagemaker.lint.tree import FunctionNode, Tree
+    from pytest_sagemaker.lint.facts.flow import Flow
+    from pytest_sagemaker.lint.facts.tree import FunctionNode, Tree
 
 FRAMEWORKS = {
     "accelerate": "Accelerate",
@@ -27,8 +26,7 @@ FRAMEWORKS = {
 """Packages (or names in them) that make process groups, wrap models and shard data themselves."""
 
 
-@dataclass(frozen=True)
-class Training:
+class Training(NamedTuple):
     """The calls that train, and the functions that hold one, directly or through functions of this file."""
 
     backwards: tuple[ast.Call, ...]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from pytest_sagemaker.lint.flow import Flow
-    from pytest_sagemaker.lint.tree import FunctionNode, Tree
+    from pytest_sagemaker.lint.facts.flow import Flow
+    from pytest_sagemaker.lint.facts.tree import FunctionNode, Tree
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "warn": 30, "error": 40, "exception": 40, "critical": 50}
 ROOT = ""
@@ -19,8 +18,7 @@ _CONFIGURES = ("logging.config.dictConfig", "logging.config.fileConfig", "loggin
 _UNKNOWN_LEVEL = -1
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """One call that logs: `logger.info(...)`, or `logging.info(...)` on the root logger."""
 
     call: ast.Call

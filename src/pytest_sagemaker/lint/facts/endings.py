@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, cast
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_sagemaker.lint.flow import Flow
-    from pytest_sagemaker.lint.tree import Tree
+    from pytest_sagemaker.lint.facts.flow import Flow
+    from pytest_sagemaker.lint.facts.tree import Tree
 
 _EXITS = {"sys.exit", "exit", "quit", "os._exit", "os.abort"}
 _MAY_RAISE = ("raise", "fail", "abort", "exit", "die")

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_sagemaker.lint.tree import Tree
+    from pytest_sagemaker.lint.facts.tree import Tree
 
 KNOWN = frozenset(
     {

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from pytest_sagemaker.lint.contents import UNKNOWN_CONTENT, Content
+from pytest_sagemaker.lint.facts.contents import UNKNOWN_CONTENT, Content
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_sagemaker.lint.contents import Contents
-    from pytest_sagemaker.lint.leaves import Leaf
-    from pytest_sagemaker.lint.models import Models
-    from pytest_sagemaker.lint.paths import Paths
-    from pytest_sagemaker.lint.tree import Tree
+    from pytest_sagemaker.lint.facts.contents import Contents
+    from pytest_sagemaker.lint.facts.leaves import Leaf
+    from pytest_sagemaker.lint.facts.models import Models
+    from pytest_sagemaker.lint.facts.paths import Paths
+    from pytest_sagemaker.lint.facts.tree import Tree
 
 MODEL_DIR = "/opt/ml/model"
 
@@ -33,8 +32,7 @@ _OF_A_FOLDER = ("save_pretrained", "save_model", "save_state", "save_checkpoint"
 """Methods of models and frameworks that write a format of their own."""
 
 
-@dataclass(frozen=True)
-class Save:
+class Save(NamedTuple):
     """One call that saves `what` at `path` (None where the call does not show it).
 
     `how` is `torch` for pickles, `script` for TorchScript, `folder` for save_pretrained and the like. `name`

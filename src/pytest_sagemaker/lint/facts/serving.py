@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pytest_sagemaker.lint.flow import Flow
-    from pytest_sagemaker.lint.loading import Load
+    from pytest_sagemaker.lint.facts.flow import Flow
+    from pytest_sagemaker.lint.facts.loading import Load
+    from pytest_sagemaker.lint.facts.tree import FunctionNode, Tree
     from pytest_sagemaker.lint.module import Module
-    from pytest_sagemaker.lint.tree import FunctionNode, Tree
 
 _PREFIX_WORDS = ("module.", "consume_prefix_in_state_dict_if_present", "removeprefix", "_orig_mod")
 
 
-@dataclass(frozen=True)
-class Serving:
+class Serving(NamedTuple):
     """`model_fn` of a module, and `functions`: itself and what it calls in the same file.
 
     `loads` are the files of tensors that they read. `handles_prefix`: whether they rename what they load, or

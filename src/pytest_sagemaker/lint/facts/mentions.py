@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import re
     from collections.abc import Iterator
 
-    from pytest_sagemaker.lint.flow import Flow
+    from pytest_sagemaker.lint.facts.flow import Flow
 
 DEPTH = 3
 """How many values back: `if save:`, `save = first`, `first = get_rank() == 0` are two."""

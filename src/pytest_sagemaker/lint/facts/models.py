@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_sagemaker.lint.flow import Flow
-    from pytest_sagemaker.lint.tree import Tree
+    from pytest_sagemaker.lint.facts.flow import Flow
+    from pytest_sagemaker.lint.facts.tree import Tree
 
 WRAPPERS = {
     "torch.nn.parallel.DistributedDataParallel",
@@ -37,8 +36,7 @@ _NO_NETWORKS = ("optim", "sched", "scaler", "lr_", "loader", "sampler")
 _MOVING = {"to", "cpu", "cuda", "to_empty", "xpu"}
 
 
-@dataclass(frozen=True)
-class Model:
+class Model(NamedTuple):
     """One thing that a model expression can be.
 
     `maker` is the call that made it. `wrapped`: whether the names in its state_dict begin with
@@ -105,9 +103,9 @@ class Models:
         name = self._tree.name(node.func)
         inner = node.args[0] if node.args else next((k.value for k in node.keywords if k.arg), None)
         if inner is not None and name in WRAPPERS:
-            yield from (replace(model, wrapped=True) for model in self.of(inner, frame))
+            yield from (model._replace(wrapped=True) for model in self.of(inner, frame))
         elif inner is not None and name in _SHARDERS:
-            yield from (replace(model, wrapped=None) for model in self.of(inner, frame))
+            yield from (model._replace(wrapped=None) for model in self.of(inner, frame))
         elif name in _SCRIPTING:
             yield Model("script", node)
         elif inner is not None and name in _COPIES:
@@ -132,12 +130,12 @@ class Models:
             yield UNKNOWN_MODEL
 
     def _bare(self, node: ast.expr, frame: tuple[ast.Call, ...]) -> Iterator[Model]:
-        yield from (replace(model, wrapped=False) for model in self.of(node, frame))
+        yield from (model._replace(wrapped=False) for model in self.of(node, frame))
 
     def _passed(self, call: ast.Call, method: ast.Attribute, frame: tuple[ast.Call, ...]) -> Iterator[Model]:
         for model in self.of(method.value, frame):
             moved = method.attr in _MOVING
-            yield replace(model, on_cpu=self.moves_to_cpu(call) if moved else model.on_cpu)
+            yield model._replace(on_cpu=self.moves_to_cpu(call) if moved else model.on_cpu)
 
     def moves_to_cpu(self, call: ast.Call) -> bool:
         """Whether a call is `x.cpu()`, `x.to("cpu")` or `x.to(torch.device("cpu"))`."""

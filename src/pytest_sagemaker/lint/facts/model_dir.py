@@ -6,8 +6,8 @@ import ast
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pytest_sagemaker.lint.arguments import PARSES
-from pytest_sagemaker.lint.saving import MODEL_DIR
+from pytest_sagemaker.lint.facts.arguments import PARSES
+from pytest_sagemaker.lint.facts.saving import MODEL_DIR
 
 if TYPE_CHECKING:
     from pytest_sagemaker.lint.module import Module
