@@ -76,7 +76,7 @@ def test_localhost_is_another_machine_on_each_host(run: Run) -> None:
 
 def test_torchrun_starts_several_ranks_a_host(run: Run) -> None:
     record = run(
-        "dist.init_process_group(); print(dist.get_rank(), os.environ['LOCAL_RANK'])",
+        "dist.init_process_group(); print(dist.get_rank(), os.environ['LOCAL_RANK']); dist.barrier()",
         launcher="torchrun",
         processes=2,
     )
@@ -396,7 +396,7 @@ def test_engine_that_dies_is_told_and_replaced(session: Session, tmp_path: Path)
 def test_missing_torch_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "torch.py").write_text("raise ModuleNotFoundError('No module named torch', name='torch')")
     (tmp_path / "train.py").write_text("")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     with (
         Session() as session,
         pytest.raises(EngineError, match=r'^running .*: pip install "pytest-sagemaker\['),

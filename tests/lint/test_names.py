@@ -78,3 +78,9 @@ def test_no_false_alarm(text: str) -> None:
 def test_the_name_is_what_is_marked() -> None:
     report = lint(Source.decode("train.py", "x = 'é', lost.y\n".encode()), Selection(select=("F821",)))
     assert [seen.span for seen in report.findings] == [Span(1, 10, 1, 14)]
+
+
+def test_a_guard_that_compares_by_identity_is_said_once() -> None:
+    source = Source("train.py", 'if __name__ is "__main__":\n    pass\nif x is "a":\n    pass\nx = 1\n')
+    found = lint(source, Selection()).findings
+    assert [(f.code, f.span.line) for f in found if f.code != "F821"] == [("SM103", 1), ("F632", 3)]

@@ -217,6 +217,7 @@ def test_junit_has_a_case_for_each_code(pytester: pytest.Pytester, check: Check)
     assert by_class["train.2-hosts"] == [f"{check.code} {check.name}" for check in scan(CHECKS)]
 
 
+@pytest.mark.ranks  # starts pytest workers
 def test_workers_run_a_job_once(pytester: pytest.Pytester) -> None:
     pytest.importorskip("xdist")
     pytester.makeconftest("""
@@ -245,6 +246,7 @@ def test_workers_run_a_job_once(pytester: pytest.Pytester) -> None:
     assert {"a.py: launcher script", "b.py: launcher script"} <= set(result.outlines)
 
 
+@pytest.mark.ranks  # starts a Python of its own
 def test_unused_it_imports_nothing(tmp_path: Path) -> None:
     probe = tmp_path / "conftest.py"
     probe.write_text("""

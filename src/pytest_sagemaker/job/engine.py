@@ -21,6 +21,7 @@ import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_sagemaker.job.launch import AbandonedError, Ended, Task, launch
@@ -132,6 +133,8 @@ def _environ(machine: Mapping[str, str]) -> dict[str, str]:
         for name, value in machine.items()
         if not name.startswith("PYTHON") or name in ("PYTHONPATH", "PYTHONHOME")
     }
+    if paths := kept.get("PYTHONPATH"):  # processes that a rank spawns start in another folder
+        kept["PYTHONPATH"] = os.pathsep.join(str(Path(path).absolute()) for path in paths.split(os.pathsep))
     return kept | {
         "OMP_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",

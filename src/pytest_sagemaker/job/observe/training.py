@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import torch
+import torch._dynamo
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from pytest_sagemaker.job.observe.content import row_digests, tensors_in
@@ -48,10 +49,10 @@ class Training:
 
     def _called(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def called(module: torch.nn.Module, *args: Any, **kwargs: Any) -> Any:
-            if self._inside or not (module._parameters or module._modules):
+            if self._inside or not (module._parameters or module._modules) or _is_traced():
                 return original(module, *args, **kwargs)
             root = self._parameters.root(module)
-            if not root.trainable or _is_traced():
+            if not root.trainable:
                 return original(module, *args, **kwargs)
             self._forwards = number = self._forwards + 1
             learns = torch.is_grad_enabled()
@@ -121,4 +122,4 @@ class Training:
 
 def _is_traced() -> bool:
     """Whether a call only shows its operations, to a compiler or a tracer: its tensors may hold nothing."""
-    return torch.compiler.is_compiling() or torch.jit.is_tracing() or torch._C._len_torch_dispatch_stack() > 0
+    return torch._dynamo.is_compiling() or torch._C._is_tracing() or torch._C._len_torch_dispatch_stack() > 0

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pytest_sagemaker.job.observe.recorder import Recorder
 
 _NEED_GPUS = ("nccl", "smddp")
+_DEFAULT = "cpu:gloo,cuda:nccl"  # what torch built for CUDA makes of None, also where there is no GPU
 
 
 def watch(recorder: Recorder, ranks: int) -> None:
@@ -24,12 +25,13 @@ def watch(recorder: Recorder, ranks: int) -> None:
 
     def possible(backend: Any) -> Any:
         """The backend that is asked for, or gloo."""
-        asked = str(backend or "").lower()
+        asked = str(backend or (_DEFAULT if dist.is_nccl_available() else "")).lower()
         lacking = any(name in asked for name in _NEED_GPUS) and torch.cuda.device_count() < ranks
-        if lacking or ("mpi" in asked and not dist.is_mpi_available()):
+        if not lacking and not ("mpi" in asked and not dist.is_mpi_available()):
+            return backend
+        if backend is not None:
             recorder.emit("note", f"the script asked for the {asked} backend; this machine ran it on gloo")
-            return "gloo"
-        return backend
+        return "gloo"
 
     def substituting(original: Callable[..., Any], formed: Callable[[str], None]) -> Callable[..., Any]:
         signature = inspect.signature(original)
@@ -38,8 +40,8 @@ def watch(recorder: Recorder, ranks: int) -> None:
         def call(*args: Any, **kwargs: Any) -> Any:
             given = signature.bind(*args, **kwargs).arguments
             asked = given.get("backend")
-            if asked is not None:
-                given["backend"] = possible(asked)
+            if (backend := possible(asked)) is not None:
+                given["backend"] = backend
             group = original(**given)
             formed(str(asked or ""))
             return group

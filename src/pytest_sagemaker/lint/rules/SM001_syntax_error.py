@@ -142,7 +142,8 @@ def _fault(module: Module, error: SyntaxError) -> Fault:
     return Fault(
         span,
         f"the file does not parse: {message}",
-        help="the job ends here with a SyntaxError; retype what was pasted, then lint again",
+        help="the job ends here with a SyntaxError"
+        + ("; retype what was pasted, then lint again" if found else ""),
         evidence=tuple(dict.fromkeys(others))[:_SHOWN],
     )
 

@@ -23,7 +23,6 @@ https://github.com/aws/sagemaker-python-sdk/issues/613
 from __future__ import annotations
 
 import ast
-import json
 from typing import TYPE_CHECKING
 
 from pytest_sagemaker.finding import Fix
@@ -142,6 +141,8 @@ def _fix(module: Module, argument: Argument) -> Fix | None:
 def _is_characters(default: ast.expr | None) -> bool:
     if not (isinstance(default, ast.Constant) and isinstance(default.value, str)):
         return False
+    import json  # 2 ms that only a type=list pays
+
     try:
         json.loads(default.value)
     except ValueError:
