@@ -391,3 +391,17 @@ def test_traced_and_compiled_models(run: Run) -> None:
     assert "Warning" not in rank.output
     assert only(rank.training).epochs == (indices(*range(4)),)
     assert rank.parameters.changed
+
+
+def test_a_rank_that_leaves_without_a_word_keeps_its_steps(run: Run) -> None:
+    rank = run(
+        """
+        model, optimizer = build()
+        for x, y in DataLoader(Data(12), batch_size=4):
+            step(model, optimizer, x, y)
+        os._exit(0)
+        """,
+        hosts=1,
+    ).ranks[0]
+
+    assert (rank.steps, len(rank.training[0].samples)) == (3, 12)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False, default=str).encode
 _FULL = 4096  # events kept in memory, also where nothing steps: a long evaluation
 _PAUSE = 0.05  # seconds between writings: the most that is lost of a rank that is killed
+_AT_ONCE = 256  # writings before there is a pause: a short job loses nothing
 
 
 class Recorder:
@@ -30,6 +31,7 @@ class Recorder:
         self._events: list[tuple[Any, ...]] = []
         self._file = -1
         self._written = 0.0
+        self._writings = 0
         self._path = self._family = path
         if not own:
             self._branch_off()
@@ -47,12 +49,13 @@ class Recorder:
 
     def flush_now_and_then(self) -> None:
         """Put what was noted on disk, unless that has just been done."""
-        if time.monotonic() - self._written > _PAUSE:
+        if self._writings < _AT_ONCE or time.monotonic() - self._written > _PAUSE:
             self.flush()
 
     def flush(self) -> None:
         """Put what was noted on disk. A full disk ends the recording, never the script."""
         self._written = time.monotonic()
+        self._writings += 1
         count = len(self._events)  # another thread may add while this one writes
         if not count:
             return
