@@ -41,7 +41,7 @@ bench: $(READY)  ## our times beside torchrun's and pyflakes', in one run
 	$(BIN)/python tests/bench/bench.py
 
 docs: $(READY)  ## docs/rules.md, from the rules and checks themselves
-	$(BIN)/python -m pytest_sagemaker.lint.explain > docs/rules.md
+	$(BIN)/python -m pytest_sagemaker.lint.rules_page > docs/rules.md
 
 clean:  ## remove the environment and caches
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
