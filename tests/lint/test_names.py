@@ -38,7 +38,7 @@ def test_the_defaults_are_known_codes() -> None:
         ("import os\n", ("F401", "unused-import", "W", "'os' imported but unused")),
         (
             "import os\nimport os\nos.getcwd()\n",
-            ("F811", "redefined-while-unused", "W", "redefinition of unused 'os' from line 1"),
+            ("F811", "redefinition", "W", "redefinition of unused 'os' from line 1"),
         ),
         ("return 1\n", ("F706", "return-outside-function", "E", "'return' outside function")),
         ("__all__ = ['x']\n", ("F822", "undefined-export", "E", "undefined name 'x' in __all__")),

@@ -74,6 +74,8 @@ Messages of newer Pythons' syntax that have no code yet are left out.
 ERRORS = frozenset({"F632", "F702", "F706", "F821", "F822", "F823"})
 """What fails, or gives a wrong result, when the line runs; the others are W."""
 
+_RENAMED = {"RedefinedWhileUnused": "redefinition"}  # where the class has another name than the catalogue
+
 _MARKED = r"(?:async def|def|class|from|import)\s[^#\r\n(:]*(?<=\S)|\w+|."
 
 
@@ -84,7 +86,8 @@ def _rule(kind: str, code: str) -> Entry[Module]:
         f"{words.capitalize()}.\n\nFound by pyflakes; flake8 and ruff report it under the same code.\n\n"
         "Source:\nhttps://flake8.pycqa.org/en/latest/user/error-codes.html"
     )
-    return Entry(code, words.replace(" ", "-"), severity, doc, {}, {}, partial(_faults, kind))
+    name = _RENAMED.get(kind, words.replace(" ", "-"))
+    return Entry(code, name, severity, doc, {}, {}, partial(_faults, kind))
 
 
 def _faults(kind: str, module: Module) -> Iterator[Fault]:
