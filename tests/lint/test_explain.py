@@ -72,3 +72,7 @@ def test_the_page_has_a_row_and_a_section_for_each() -> None:
 def test_the_page_in_docs_is_not_stale() -> None:
     """`python -m pytest_sagemaker.lint.rules_page > docs/rules.md` makes it anew."""
     assert (ROOT / "docs" / "rules.md").read_text(encoding="utf-8") == page()
+
+
+def test_the_page_is_text() -> None:
+    assert all(char == "\n" or char.isprintable() for char in page())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_sagemaker.catalogue import HEADINGS, Entry
 from pytest_sagemaker.lint.explain import SEVERITY_WORDS, entries
 from pytest_sagemaker.lint.module import Module
+from pytest_sagemaker.lint.reporters.lines import visible
 from pytest_sagemaker.lint.selection import DEFAULT_PYFLAKES
 from pytest_sagemaker.lint.source import Source
 
@@ -70,7 +71,8 @@ def _section(entry: Entry[Any]) -> Iterator[str]:
     for title, examples in (("Found in", entry.bad), ("Silent on", entry.good)):
         text = next((example for example in examples.values() if isinstance(example, str)), "")
         if text:
-            yield f"\n{title}:\n\n```python\n{text.rstrip()}\n```"
+            shown = "\n".join(visible(line) for line in text.rstrip().splitlines())  # SM002 has a NUL
+            yield f"\n{title}:\n\n```python\n{shown}\n```"
 
 
 if __name__ == "__main__":
