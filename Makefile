@@ -21,7 +21,7 @@ demo: $(READY)  ## lint a faulty script, lint a reference script, run it on two 
 	@echo; echo "== sm-lint reference_scripts/train_ddp.py"; echo
 	@$(BIN)/sm-lint reference_scripts/train_ddp.py
 	@echo; echo "== pytest --sagemaker-check reference_scripts/train_ddp.py --sagemaker-hosts 2"; echo
-	@$(BIN)/python -m pytest -q --sagemaker-check reference_scripts/train_ddp.py --sagemaker-hosts 2 -v
+	@$(BIN)/python -m pytest --sagemaker-check reference_scripts/train_ddp.py --sagemaker-hosts 2
 
 test: check fast ranks  ## lint, types and layers of ourselves, then every test
 
