@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import traceback
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -81,6 +82,7 @@ class FoundError(Exception):
 class SagemakerItem(pytest.Item):
     """Fails with its findings."""
 
+    @abstractmethod
     def findings(self) -> Sequence[Finding]:
         """What was found.
 
@@ -88,7 +90,6 @@ class SagemakerItem(pytest.Item):
             Unjudged: it cannot be told.
             CannotRunError: there is no job to look at.
         """
-        raise NotImplementedError
 
     def runtest(self) -> None:
         """Raise what was found, or skip with the reason."""
