@@ -27,7 +27,7 @@ ABOUT = [
 def events(story: str) -> list[list[Any]]:
     """`a0 F B S`: loader a hands out sample 0, a forward, a backward pass that reaches it, a step.
 
-    `(a` begins a pass, `)a` exhausts it, `|a` drops it; `f` is a forward without gradients; `B2` reaches the
+    `(a` begins a pass, `)a` exhausts it; `f` is a forward without gradients; `B2` reaches the
     forward before the last; `B-` none that was seen.
     """
     found: list[list[Any]] = [*ABOUT]
@@ -37,8 +37,8 @@ def events(story: str) -> list[list[Any]]:
         if kind == "(":
             passes[rest] = max(passes.values()) + 1
             found.append(["pass", passes[rest], loaders[rest]])
-        elif kind in ")|":
-            found.append(["exhausted" if kind == ")" else "dropped", passes[rest]])
+        elif kind == ")":
+            found.append(["exhausted", passes[rest]])
         elif kind in "fF":
             forwards += 1
             found.append(["forward", forwards, kind == "F"])
@@ -64,13 +64,17 @@ def epochs(reads: tuple[RawReads, ...]) -> dict[str, list[list[int | str]]]:
         pytest.param("(a a0 F a1 F B2 B S )a", {"d": [[0, 1]]}, {}, id="losses-added-up"),
         pytest.param("(b b0 f b1 f )b (a a0 F B S )a", {"d": [[0]]}, {"o": [[0, 1]]}, id="no-grad-before"),
         pytest.param("(b b0 F b1 F )b (a a0 F B S )a", {"d": [[0]]}, {"o": [[0, 1]]}, id="with-grad-before"),
-        pytest.param("(a a0 F B S (b b0 f |b a1 F B S )a", {"d": [[0, 1]]}, {"o": [[0]]}, id="cut-short"),
+        pytest.param("(a a0 F B S (b b0 f a1 F B S )a", {"d": [[0, 1]]}, {"o": [[0]]}, id="cut-short"),
         pytest.param("(a a0 f F B S )a", {"d": [[0]]}, {}, id="teacher-first"),
         pytest.param("(a a0 F F B F B S B2 Sother )a", {"d": [[0]]}, {}, id="generator-and-critic"),
         pytest.param(
-            "(a (b a0 b0 F B S a1 b1 F B S )a |b", {"d": [[0, 1]], "o": [[0, 1]]}, {}, id="side-by-side"
+            "(a (b a0 b0 F B S a1 b1 F B S )a", {"d": [[0, 1]], "o": [[0, 1]]}, {}, id="side-by-side"
         ),
-        pytest.param("(a a3 |a F B S", {"d": [[3]]}, {}, id="one-batch-of-a-fresh-iterator"),
+        pytest.param("(a a3 F B S", {"d": [[3]]}, {}, id="one-batch-of-a-fresh-iterator"),
+        pytest.param(
+            "(a (b a0 F b0 F B2 S a1 F b1 F B2 S )a", {"d": [[0, 1]]}, {"o": [[0, 1]]}, id="interleaved"
+        ),
+        pytest.param("(a (b a0 F b0 F B2 B S )a", {"d": [[0]], "o": [[0]]}, {}, id="one-after-the-other"),
         pytest.param("(a a0 B- S )a", {"d": [[0]]}, {}, id="no-module"),
         pytest.param("(a a0 F B a1 F B )a", {}, {}, id="never-stepped"),
         pytest.param("(a a0 a1 )a (b b0 F B S )b", {"o": [[0]]}, {"d": [[0, 1]]}, id="looked-at-before"),
@@ -89,7 +93,7 @@ def test_steps_are_those_of_the_busiest_optimizer() -> None:
 
 
 def test_a_pass_that_was_cut_short_is_not_whole() -> None:
-    assert gather(events("(a a0 F B S )a (a a1 F B S |a")).training[0].whole is False
+    assert gather(events("(a a0 F B S )a (a a1 F B S")).training[0].whole is False
     assert gather(events("(a a0 F B S )a (a a1 F B S )a")).training[0].whole is True
 
 
@@ -135,7 +139,7 @@ def test_hidden_records_are_those_that_no_stream_showed() -> None:
 
 
 def test_events_of_a_parents_iterator_are_left_out() -> None:
-    assert gather([["read", 4, [[1, [0]]]], ["exhausted", 4], ["dropped", 4]]) == Evidence()
+    assert gather([["read", 4, [[1, [0]]]], ["exhausted", 4]]) == Evidence()
 
 
 def test_file_that_a_kill_cut_short_is_read_up_to_there(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -22,6 +23,8 @@ from pytest_sagemaker.job.run import Session
 from pytest_sagemaker.job.spec import JobSpec
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from conftest import Run
 
     from pytest_sagemaker.job.record import JobRecord
@@ -74,6 +77,22 @@ def test_localhost_is_another_machine_on_each_host(run: Run) -> None:
     assert record.hung
 
 
+def test_localhost_is_one_machine_for_the_ranks_of_a_host(run: Run) -> None:
+    record = run(
+        """
+        number = int(os.environ["RANK"])
+        dist.init_process_group("gloo", init_method="tcp://localhost:1234", rank=number, world_size=2)
+        dist.barrier()
+        """,
+        hosts=1,
+        launcher="torchrun",
+        processes=2,
+    )
+
+    assert [rank.world and rank.world.rank for rank in record.ranks] == [0, 1]
+    assert not record.failed
+
+
 def test_torchrun_starts_several_ranks_a_host(run: Run) -> None:
     record = run(
         "dist.init_process_group(); print(dist.get_rank(), os.environ['LOCAL_RANK']); dist.barrier()",
@@ -94,7 +113,7 @@ def test_script_finds_what_its_container_has_and_nothing_of_ours(run: Run) -> No
         assert not {"GLOO_SOCKET_IFNAME", "OMP_NUM_THREADS", "TMPDIR"} & set(os.environ)
         assert not any(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
         assert sys.stdin.read() == "" and threading.active_count() == 1
-        assert [name for name in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{name}")]
+        assert len(os.listdir("/dev/fd")) <= 5  # three streams, the file for stacks, this folder
         assert sys.modules["__main__"].Data is Data and logging.getLogger().handlers == []
         """,
         hosts=1,
@@ -321,6 +340,14 @@ def test_writers_are_seen_whatever_writes(run: Run) -> None:
     ]
 
 
+def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
+    """Whether a condition comes true in time."""
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.02)
+    return condition()
+
+
 def processes() -> dict[int, str]:
     """The command line of every process of this machine, by its number."""
     found = {}
@@ -331,10 +358,10 @@ def processes() -> dict[int, str]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_nothing_is_left(run: Run) -> None:
+def test_nothing_is_left(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Daemonised, grandchildren, in shared memory, with a handler for SIGTERM."""
     seconds = str(987_000 + os.getpid() % 1000)  # a command line that is nobody else's
-    before = set(Path(tempfile.gettempdir()).glob("sagemaker-*"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
     record = run(
         f"""
@@ -349,7 +376,7 @@ def test_nothing_is_left(run: Run) -> None:
 
     assert exit_codes(record) == [-signal.SIGKILL]
     assert not [command for command in processes().values() if seconds in command or "shm_manager" in command]
-    assert set(Path(tempfile.gettempdir()).glob("sagemaker-*")) <= before
+    assert not list(tmp_path.glob("sagemaker-*"))
     assert not list(Path("/dev/shm").glob(f"torch_*_{os.getpid()}"))
 
 
@@ -391,6 +418,33 @@ def test_engine_that_dies_is_told_and_replaced(session: Session, tmp_path: Path)
         session.run(JobSpec(script, hosts=1))
     script.write_text("print('again')")
     assert last_lines(session.run(JobSpec(script, hosts=1))) == ["again"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_nothing_is_left_of_a_session_that_was_killed(tmp_path: Path) -> None:
+    seconds = str(986_000 + os.getpid() % 1000)
+    started = tmp_path / "started"
+    script = tmp_path / "train.py"
+    script.write_text(
+        "import pathlib, subprocess, sys\n"
+        f"sleeping = subprocess.Popen(['sleep', '{seconds}'], start_new_session=True)\n"
+        f"pathlib.Path({str(started)!r}).write_text(sys.path[0])\n"
+        "sleeping.wait()\n"
+    )
+    running = (
+        "from pathlib import Path\n"
+        "from pytest_sagemaker.job.run import Session\n"
+        "from pytest_sagemaker.job.spec import JobSpec\n"
+        f"Session().run(JobSpec(Path({str(script)!r}), hosts=1))\n"
+    )
+
+    with subprocess.Popen([sys.executable, "-c", running]) as session:
+        assert eventually(lambda: started.exists() and started.stat().st_size > 0)
+        session.kill()
+
+    code = Path(started.read_text())
+    assert eventually(lambda: not any(seconds in command for command in processes().values()))
+    assert eventually(lambda: not code.exists())
 
 
 def test_missing_torch_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -164,6 +164,57 @@ def test_evaluation_is_told_from_training(run: Run) -> None:
     }
 
 
+def test_forward_that_no_backward_pass_reached_is_evaluation(run: Run) -> None:
+    """Also where it is the last one before the backward pass of another."""
+    (rank,) = checked(
+        run(
+            """
+            model, sgd = build()
+            held_out = iter(DataLoader(Data(6), batch_size=2))
+            for x, y in DataLoader(Data(4), batch_size=2):
+                scores = model(x)
+                model(next(held_out)[0])
+                sgd.zero_grad()
+                cross_entropy(scores, y).backward()
+                sgd.step()
+            """,
+            hosts=1,
+        )
+    )
+
+    assert rank.steps == 2
+    assert only(rank.training).dataset == "Data[4]"
+    assert only(rank.evaluation).dataset == "Data[6]"
+
+
+def test_batch_that_could_not_be_read_is_no_read(run: Run) -> None:
+    (rank,) = checked(
+        run(
+            """
+            model, sgd = build()
+            batches = iter(DataLoader(Holed(6), batch_size=2))
+            while True:
+                try:
+                    step(model, sgd, *next(batches))
+                except ValueError:
+                    continue
+                except StopIteration:
+                    break
+            """,
+            """
+            class Holed(Data):
+                def __getitem__(self, index):
+                    if index == 3:
+                        raise ValueError
+                    return super().__getitem__(index)
+            """,
+            hosts=1,
+        )
+    )
+
+    assert only(rank.training).epochs == (indices(0, 1, 4, 5),)
+
+
 def test_accumulated_gradients_count_as_one_step(run: Run) -> None:
     (rank,) = checked(
         run(

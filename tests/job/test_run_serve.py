@@ -143,6 +143,12 @@ def test_prediction(run: Run, handlers: str, predicted: str) -> None:
     assert serve(run, f"{MODEL_FN}\n{handlers}").predicted == predicted
 
 
+def test_default_handler_turns_dropout_off(run: Run) -> None:
+    top = "def model_fn(folder): return nn.Sequential(load(folder), nn.Dropout())"
+
+    assert serve(run, top).predicted == "ok"
+
+
 def test_prediction_that_fails(run: Run) -> None:
     top = """
     class Narrow(nn.Linear):

@@ -61,7 +61,7 @@ def lay_out(
         root=root,
         model=model if any(files(host.model) for host in hosts) else None,
         inputs=tuple(
-            (path, frozenset(module.initial))
+            (path, module.last)
             for number, module in trained.items()
             if (path := folder / f"input-{number}.pt").exists()
         ),

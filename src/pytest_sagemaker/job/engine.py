@@ -14,6 +14,7 @@ import gc
 import importlib
 import importlib.util
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -51,10 +52,14 @@ class EngineError(RuntimeError):
 
 @dataclass(frozen=True)
 class Launch:
-    """What the session asks: processes to run side by side, `timeout` seconds in all."""
+    """What the session asks: processes to run side by side, `timeout` seconds in all.
+
+    `folder` is the job's own, which the engine removes if the session is killed meanwhile.
+    """
 
     tasks: tuple[Task, ...]
     timeout: float
+    folder: Path
 
 
 class Engine:
@@ -151,10 +156,14 @@ def main(descriptor: int) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
     gc.collect()
     gc.freeze()  # ranks share these pages, and find only their own objects
-    with suppress(EOFError, AbandonedError):
+    with suppress(EOFError):
         while True:
             request: Launch = connection.recv()
-            connection.send(launch(request.tasks, request.timeout, connection.fileno()))
+            try:
+                connection.send(launch(request.tasks, request.timeout, connection.fileno()))
+            except AbandonedError:
+                shutil.rmtree(request.folder, ignore_errors=True)
+                return
 
 
 def _import_all() -> str:

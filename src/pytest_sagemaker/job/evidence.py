@@ -8,7 +8,7 @@
 | loader | number, padding, shuffles, covers |
 | pass | number, loader: `iter(loader)` |
 | read | pass, [[dataset, samples], ...]: a batch was handed out |
-| exhausted, dropped | pass: its iterator came to the end, or was let go |
+| exhausted | pass: its iterator came to the end |
 | forward | number, whether gradients may flow: an outermost module with parameters was called |
 | batch | forward, samples: what it was given, when no loader was being read |
 | fed | forward, which a backward pass reached (0: no module seen, whatever was read last) |
@@ -123,7 +123,7 @@ class _Pass:
 
     loader: int
     reads: list[_Read] = field(default_factory=list)
-    ended: str = ""
+    exhausted: bool = False
 
 
 def gather(events: Iterable[Sequence[Any]]) -> Evidence:
@@ -138,7 +138,7 @@ class _Fold:
     """Takes events in, one method each, and ties reads to the optimizer steps that they fed.
 
     A forward sees the batch that each loader handed out last. A batch gives way to the next one of its
-    loader, or to another loader's once its own iterator has ended and a forward has seen it.
+    loader, or to another loader's once a forward has seen it.
     """
 
     def __init__(self) -> None:
@@ -148,7 +148,7 @@ class _Fold:
         self._passes: dict[int, _Pass] = {}
         self._current: dict[int, tuple[_Pass, _Read]] = {}  # by loader
         self._forwards: dict[int, list[_Read]] = defaultdict(list)
-        self._by_hand = _Pass(loader=0, ended="exhausted")
+        self._by_hand = _Pass(loader=0, exhausted=True)
         self._waiting: list[_Read] = []  # fed, not stepped yet
         self._steps: dict[int, int] = defaultdict(int)
         self._order = itertools.count(1)
@@ -176,7 +176,7 @@ class _Fold:
         if reading is None:
             return  # a forked process goes on with an iterator of its parent
         for loader, (other, last) in list(self._current.items()):
-            if loader != reading.loader and other.ended and (last.seen or other.ended == "exhausted"):
+            if loader != reading.loader and (last.seen or other.exhausted):
                 del self._current[loader]
         read = _Read(samples, next(self._order))
         reading.reads.append(read)
@@ -184,11 +184,7 @@ class _Fold:
 
     def on_exhausted(self, number: int) -> None:
         if number in self._passes:
-            self._passes[number].ended = "exhausted"
-
-    def on_dropped(self, number: int) -> None:
-        if number in self._passes and not self._passes[number].ended:
-            self._passes[number].ended = "dropped"
+            self._passes[number].exhausted = True
 
     def on_forward(self, number: int, learns: bool) -> None:
         tied = self._last_reads()
@@ -281,7 +277,7 @@ class _Fold:
                     epochs[number] += samples
             for number, samples in epochs.items():
                 stretches[reading.loader, number].epochs.append(tuple(samples))
-                stretches[reading.loader, number].whole &= reading.ended == "exhausted"
+                stretches[reading.loader, number].whole &= reading.exhausted
         return stretches.values()
 
 

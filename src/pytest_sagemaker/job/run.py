@@ -69,7 +69,7 @@ def run(spec: JobSpec, engine: Engine) -> JobRecord:
         before = {path for host in hosts for path in assemble.files(host.root)}
 
         tasks = tuple(_task(plan, plans, spec, folder) for plan in plans)
-        ended = engine.ask(Launch(tasks, spec.timeout))
+        ended = engine.ask(Launch(tasks, spec.timeout, folder))
         _own_up(ended)
         processes = [
             process
@@ -108,7 +108,7 @@ def _serve(
     """Load in a fresh process what the job saved."""
     task = endpoint.lay_out(hosts, given, spec.script.name, evidence[0].modules, folder)
     timeout = min(endpoint.TIMEOUT, spec.timeout)
-    (end,) = engine.ask(Launch((task,), timeout))
+    (end,) = engine.ask(Launch((task,), timeout, folder))
     _own_up([end])
     trained = [module for seen in evidence for module in seen.modules.values()]
     return read_served(replay(task.evidence), end, timeout, task, trained)

@@ -41,15 +41,15 @@ class StageFailedError(Exception):
 class ServeTask:
     """What to serve: `module` is the file with the handlers, `model` the folder with what was saved, if any.
 
-    `root` stands for the endpoint's `/`. `inputs` are recorded training inputs, each with the parameter
-    names of the module that it was given to.
+    `root` stands for the endpoint's `/`. `inputs` are recorded training inputs, each with the digests of the
+    module that it was given to.
     """
 
     place: Place
     module: Path
     root: Path
     model: Path | None
-    inputs: tuple[tuple[Path, frozenset[str]], ...]
+    inputs: tuple[tuple[Path, Mapping[str, str]], ...]
     evidence: Path
 
     def run(self, started: float, output: int) -> NoReturn:
@@ -143,11 +143,14 @@ class _Endpoint:
 
         from pytest_sagemaker.job.observe.parameters import digests
 
-        names = digests(model).keys()
-        alike = [(len(names & theirs), path) for path, theirs in self._task.inputs if names & theirs]
-        if not alike:
+        found = digests(model)
+        alike = [
+            (len(found.keys() & theirs.keys()) or len({*found.values()} & {*theirs.values()}), path)
+            for path, theirs in self._task.inputs
+        ]
+        score, path = max(alike, default=(0, self._task.evidence))
+        if not score:
             return None
-        _, path = max(alike)
         args, kwargs = torch.load(path, weights_only=True)
         return args, kwargs
 

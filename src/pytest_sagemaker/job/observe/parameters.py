@@ -125,7 +125,7 @@ class Parameters:
         root.given = None
 
     def stepping(self, optimizer: torch.optim.Optimizer) -> None:
-        """Called before each optimizer step."""
+        """Called before the first optimizer step."""
         if not self._trained:
             loose = _Loose(optimizer)
             self._trained.append(loose)

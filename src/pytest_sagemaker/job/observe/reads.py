@@ -29,7 +29,7 @@ class Reads:
         self._recorder = recorder
         self._roots = Roots(recorder, tree)
         self._loaders: weakref.WeakKeyDictionary[DataLoader[Any], _Loader] = weakref.WeakKeyDictionary()
-        self._passes = 0
+        self._count = self._passes = 0
         wrap(_BaseDataLoaderIter, "__init__", self._made)
         wrap(_BaseDataLoaderIter, "_reset", self._reset)
         wrap(_BaseDataLoaderIter, "_next_index", self._next_index)
@@ -45,12 +45,13 @@ class Reads:
         def made(iterator: Any, loader: DataLoader[Any]) -> None:
             found = self._loaders.get(loader)
             if found is None:
-                found = self._loaders[loader] = _Loader(len(self._loaders) + 1, loader, self._roots)
+                self._count += 1
+                found = self._loaders[loader] = _Loader(self._count, loader, self._roots)
                 self._recorder.emit("loader", found.number, *sampling(loader))
             iterator._sagemaker = reading = _Reading(found)
             self._begin(reading)
             original(iterator, loader)
-            weakref.finalize(iterator, self._end, reading, "dropped").atexit = False
+            weakref.finalize(iterator, self._end, reading).atexit = False
 
         return made
 
@@ -78,7 +79,8 @@ class Reads:
             try:
                 batch = original(iterator)
             except StopIteration:
-                self._end(reading, "exhausted")
+                self._recorder.emit("exhausted", reading.number)
+                self._end(reading)
                 raise
             drawn = reading.drawn
             while len(drawn) > 1 and not iterator._num_workers:
@@ -96,9 +98,8 @@ class Reads:
         self.open.add(reading.number)
         self._recorder.emit("pass", reading.number, reading.loader.number)
 
-    def _end(self, reading: _Reading, how: str) -> None:
+    def _end(self, reading: _Reading) -> None:
         self.open.discard(reading.number)
-        self._recorder.emit(how, reading.number)
         for rows in reading.loader.rows:
             rows.tell(self._recorder)
 

@@ -57,7 +57,7 @@ class Training:
             self._forwards = number = self._forwards + 1
             learns = torch.is_grad_enabled()
             self._recorder.emit("forward", number, learns)
-            if learns:
+            if learns and not (root.met and self._reads.open):
                 self._look(root, number, args, kwargs)
             self._inside = True
             try:

@@ -49,7 +49,10 @@ def watch(recorder: Recorder, ranks: int) -> None:
         return call
 
     def formed(asked: str) -> None:
-        recorder.emit("world", dist.get_backend(), asked, dist.get_rank(), dist.get_world_size())
+        backend = str(dist.get_backend())
+        if backend == "undefined":  # one for each kind of device
+            backend = dist.get_backend_config()
+        recorder.emit("world", backend, asked, dist.get_rank(), dist.get_world_size())
         recorder.flush()
 
     for original, then in ((dist.init_process_group, formed), (dist.new_group, lambda _: None)):
