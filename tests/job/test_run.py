@@ -23,7 +23,7 @@ from pytest_sagemaker.job.run import Session
 from pytest_sagemaker.job.spec import JobSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from conftest import Run
 
@@ -357,11 +357,18 @@ def processes() -> dict[int, str]:
     return found
 
 
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """An empty folder whose path leaves room for torch's sockets (108 bytes in all)."""
+    with tempfile.TemporaryDirectory(prefix="t") as folder:
+        yield Path(folder)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_nothing_is_left(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_left(run: Run, short_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Daemonised, grandchildren, in shared memory, with a handler for SIGTERM."""
     seconds = str(987_000 + os.getpid() % 1000)  # a command line that is nobody else's
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(short_path))
 
     record = run(
         f"""
@@ -376,7 +383,7 @@ def test_nothing_is_left(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
     assert exit_codes(record) == [-signal.SIGKILL]
     assert not [command for command in processes().values() if seconds in command or "shm_manager" in command]
-    assert not list(tmp_path.glob("sagemaker-*"))
+    assert not list(short_path.iterdir())
     assert not list(Path("/dev/shm").glob(f"torch_*_{os.getpid()}"))
 
 
@@ -418,6 +425,13 @@ def test_engine_that_dies_is_told_and_replaced(session: Session, tmp_path: Path)
         session.run(JobSpec(script, hosts=1))
     script.write_text("print('again')")
     assert last_lines(session.run(JobSpec(script, hosts=1))) == ["again"]
+
+
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """An empty folder whose path leaves room for torch's sockets (108 bytes in all)."""
+    with tempfile.TemporaryDirectory(prefix="t") as folder:
+        yield Path(folder)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
