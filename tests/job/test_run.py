@@ -427,13 +427,6 @@ def test_engine_that_dies_is_told_and_replaced(session: Session, tmp_path: Path)
     assert last_lines(session.run(JobSpec(script, hosts=1))) == ["again"]
 
 
-@pytest.fixture
-def short_path() -> Iterator[Path]:
-    """An empty folder whose path leaves room for torch's sockets (108 bytes in all)."""
-    with tempfile.TemporaryDirectory(prefix="t") as folder:
-        yield Path(folder)
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_nothing_is_left_of_a_session_that_was_killed(tmp_path: Path) -> None:
     seconds = str(986_000 + os.getpid() % 1000)
