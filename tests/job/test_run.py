@@ -397,6 +397,15 @@ def engines() -> set[int]:
     return {number for number, command in processes().items() if "pytest_sagemaker.job.engine" in command}
 
 
+@pytest.fixture
+def _ctrl_c() -> Iterator[None]:
+    """SIGINT as in a foreground job: a shell's background job has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_ctrl_c")
 def test_interrupted_wait_ends_everything_and_the_next_job_runs(session: Session, tmp_path: Path) -> None:
     script = tmp_path / "train.py"
     started = tmp_path / "started"

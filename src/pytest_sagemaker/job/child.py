@@ -54,6 +54,7 @@ def settle(place: Place, output: int) -> ModuleType:
     `output` is the pipe for stdout and stderr; the engine's other descriptors are closed.
     """
     os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job has it ignored
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     os.dup2(output, 1)

@@ -127,7 +127,7 @@ class _Job:
         late = time.monotonic() >= deadline
         if living := self._living():
             self._dump_stacks(living)
-            for process in living:
+            for process in self._living():  # some may have ended meanwhile
                 process.by_us = True
                 os.kill(process.pid, signal.SIGKILL)
             self._until(lambda: not self._living(), time.monotonic() + _KILLED)
