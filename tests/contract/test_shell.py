@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TEXT = "aé7= \t\n'\"\\$`;&|<>(){}*?[]#~\u3000"
-ENVIRON = {"HOME": "/root", "EMPTY": "", "WORDS": " a  b "}
+ENVIRON = {"HOME": "/home/me", "EMPTY": "", "WORDS": " a  b "}
 
 
 @pytest.mark.parametrize(
@@ -26,11 +26,11 @@ ENVIRON = {"HOME": "/root", "EMPTY": "", "WORDS": " a  b "}
         ("'' \"\"", ["", ""]),
         ("[1, 2, 'three']", ["[1,", "2,", "three]"]),
         ('{"k": 1}', ["{k:", "1}"]),
-        ("$HOME ${HOME}s '$HOME' \"$HOME\" \\$HOME", ["/root", "/roots", "$HOME", "/root", "$HOME"]),
+        ("$HOME ${HOME}s '$HOME' \"$HOME\" \\$HOME", ["/home/me", "/home/mes", "$HOME", "/home/me", "$HOME"]),
         ("$EMPTY$UNSET '$'", ["$"]),
         ('"$EMPTY" x$EMPTY', ["", "x"]),
         ('x${WORDS}y "$WORDS"', ["x", "a", "b", "y", " a  b "]),
-        ("~ ~/x x~ '~' ~root", ["/root", "/root/x", "x~", "~", "~root"]),
+        ("~ ~/x x~ '~' ~root", ["/home/me", "/home/me/x", "x~", "~", "~root"]),
         ("--color #ff0000 --lr 1", ["--color"]),
         ("a#b '#c'", ["a#b", "#c"]),
         ('"a\\"b\\$c\\d"', ['a"b$c\\d']),
